@@ -1,0 +1,73 @@
+// One query against one lane: what is compared, by which kernel, and which nodes count.
+#pragma once
+
+#include <span>
+
+#include "engine/base/types.hpp"
+#include "engine/distance/kernels.hpp"
+#include "engine/shard/shard_view.hpp"
+
+namespace nphd {
+
+/// Raw distances (see Kernels) order the nodes of the lane; keys order the nodes of all lanes.
+struct LaneQuery {
+    const LaneView* view = nullptr;
+    std::span<const std::uint8_t> dead;
+    const Kernels* kernels = nullptr;
+    Probe probe;
+    Metric metric = Metric::nphd;
+    DistanceKey constant_key = 0;  // of every node, when nothing is compared
+
+    bool compares() const noexcept { return probe.bits != 0; }
+
+    DistanceKey key(std::uint32_t raw) const noexcept {
+        if (!compares()) return constant_key;
+        // The cut keeps the promise of fraction_key whatever a kernel may say.
+        return metric == Metric::jaccard ? raw : fraction_key(raw < probe.bits ? raw : probe.bits, probe.bits);
+    }
+    std::uint32_t max_raw() const noexcept {
+        if (!compares()) return 0;
+        return metric == Metric::jaccard ? 0xFFFFFFFFu : probe.bits;
+    }
+    /// The greatest raw distance whose key is at most `key` (which may lie beyond all keys).
+    std::uint64_t raw_limit(std::uint64_t key) const noexcept {
+        if (metric == Metric::jaccard || !compares()) return key;
+        return ((key + 1) * probe.bits - 1) >> 32;
+    }
+    /// Only where something is compared.
+    void gather(const NodeId* ids, std::uint32_t n, std::uint32_t* out) const {
+        (metric == Metric::jaccard ? kernels->jaccard_gather : kernels->hamming_gather)(probe, view->codes, ids, n,
+                                                                                        out);
+    }
+    void range(NodeId first, std::uint32_t n, std::uint32_t* out) const {
+        if (!compares()) {
+            for (std::uint32_t i = 0; i < n; ++i) out[i] = 0;
+        } else {
+            (metric == Metric::jaccard ? kernels->jaccard_range : kernels->hamming_range)(probe, view->codes, first, n,
+                                                                                          out);
+        }
+    }
+    /// Work of one distance, in units of 32 bytes read.
+    std::uint32_t work() const noexcept { return 1 + probe.n_words / 4; }
+
+    /// Whether a posting of the node is no tombstone; adds to `work` what it took beyond a constant. A node with a
+    /// malformed range has no posting.
+    bool live(NodeId node, std::uint64_t& work) const noexcept;
+};
+
+/// Query bytes as whole words, and the part of them that a lane compares.
+class QueryWords {
+public:
+    void assign(std::span<const std::uint8_t> query);
+    std::span<const std::uint8_t> bytes() const noexcept {
+        return {reinterpret_cast<const std::uint8_t*>(words_.data()), size_};
+    }
+    /// Fills q.probe and q.constant_key for codes of `code_bytes`.
+    void aim(std::uint32_t code_bytes, LaneQuery& q) const noexcept;
+
+private:
+    std::vector<std::uint64_t> words_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace nphd

@@ -1,0 +1,99 @@
+// The nodes of a lane in ascending order of (distance, node) by reading all codes, a batch at a time.
+#pragma once
+
+#include <vector>
+
+#include "engine/search/lane_query.hpp"
+#include "engine/search/ranked_node.hpp"
+
+namespace nphd {
+
+/// Each pass over the codes keeps the B least nodes after the last one handed out; B grows by 8 from pass to pass, up
+/// to 2^18, so an early end is cheap and memory stays below 4 MB. Reads only live nodes that `skip` does not hold.
+class LaneScan {
+public:
+    void start(const LaneQuery* query) noexcept;
+
+    bool empty() const noexcept { return next_ == batch_.size(); }
+    RankedNode front() const noexcept { return batch_[next_]; }
+    void pop() noexcept { ++next_; }
+    /// The next n nodes of the batch, or all of them.
+    template <class Take>
+    void for_first(std::size_t n, Take&& take) const {
+        for (std::size_t i = next_; i < batch_.size() && i < next_ + n; ++i) take(batch_[i]);
+    }
+    /// Nothing left behind the batch.
+    bool exhausted() const noexcept { return exhausted_; }
+    /// With an empty batch: no node to come is nearer than this raw distance.
+    std::uint32_t bound() const noexcept { return started_ ? raw_of(watermark_) : 0; }
+
+    /// Goes on with the next pass, which an empty and not exhausted scan needs. Returns whether the pass is complete;
+    /// stops when `budget` (units of 32 bytes) is used up. `skip(node)` says which nodes are none of ours.
+    template <class Skip>
+    bool advance(std::uint64_t& budget, const Skip& skip);
+
+private:
+    static constexpr std::uint32_t kBlock = 1024;
+    static constexpr std::size_t kFirstBatch = 64;
+    static constexpr std::size_t kLargestBatch = std::size_t{1} << 18;
+
+    void begin_pass();
+    void end_pass();
+    void shrink();
+    template <class Skip>
+    void take(std::uint32_t n, const Skip& skip, std::uint64_t& work);
+
+    const LaneQuery* query_ = nullptr;
+    std::size_t batch_size_ = kFirstBatch;
+    std::vector<RankedNode> batch_;  // ascending from next_ on, outside of a pass
+    std::size_t next_ = 0;
+    bool exhausted_ = false;
+    bool started_ = false;  // watermark_ holds the last node handed out
+    RankedNode watermark_ = 0;
+    // A pass in progress.
+    bool in_pass_ = false;
+    bool cut_ = false;  // nodes were dropped that come after the batch
+    NodeId position_ = 0;
+    RankedNode limit_ = 0;  // only nodes before it matter
+    std::uint32_t distances_[kBlock];
+};
+
+template <class Skip>
+bool LaneScan::advance(std::uint64_t& budget, const Skip& skip) {
+    if (!in_pass_) begin_pass();
+    while (position_ < query_->view->nodes) {
+        if (budget == 0) return false;
+        const std::uint32_t left = query_->view->nodes - position_;
+        const std::uint32_t n = left < kBlock ? left : kBlock;
+        query_->range(position_, n, distances_);
+        std::uint64_t work = std::uint64_t{n} * query_->work();
+        take(n, skip, work);
+        position_ += n;
+        budget -= work < budget ? work : budget;
+    }
+    end_pass();
+    return true;
+}
+
+template <class Skip>
+void LaneScan::take(std::uint32_t n, const Skip& skip, std::uint64_t& work) {
+    constexpr std::uint32_t group = 16;
+    const std::uint32_t least = started_ ? raw_of(watermark_) : 0;
+    for (std::uint32_t i = 0; i < n; i += group) {
+        const std::uint32_t end = i + group < n ? i + group : n;
+        // Most groups hold nothing of interest; this form needs one comparison a code, and no branch.
+        const std::uint32_t width = raw_of(limit_) - least;
+        std::uint32_t hit = 0;
+        for (std::uint32_t j = i; j < end; ++j) hit |= static_cast<std::uint32_t>(distances_[j] - least <= width);
+        if (hit == 0) continue;
+        for (std::uint32_t j = i; j < end; ++j) {
+            const RankedNode r = ranked(distances_[j], position_ + j);
+            if (r >= limit_ || (started_ && r <= watermark_)) continue;
+            if (skip(node_of(r)) || !query_->live(node_of(r), work)) continue;
+            batch_.push_back(r);
+            if (batch_.size() == 2 * batch_size_) shrink();
+        }
+    }
+}
+
+}  // namespace nphd

@@ -1,0 +1,163 @@
+#include "engine/search/lane_walk.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <utility>
+
+namespace nphd {
+
+namespace {
+
+constexpr std::uint32_t kHopsPerLevel = 256;  // a descent takes a few; damaged links must not make it long
+
+std::uint32_t load(const std::byte* p) noexcept {
+    std::uint32_t v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+
+}  // namespace
+
+void LaneWalk::start(const LaneQuery* query, std::uint32_t ef, BestKeys* best) {
+    query_ = query;
+    best_keys_ = best;
+    best_cut_ = ~std::uint64_t{0};
+    visited_.start(query->view->nodes);
+    candidates_.start(query->max_raw());
+    ef_best_.start(candidates_.bucket_of(query->max_raw()), ef);
+    opened_.clear();
+    opened_bucket_ = 0;
+    expanded_ = work_ = 0;
+}
+
+/// A node that is met: part of the frontier, found, and counted if it is alive and good enough to count.
+void LaneWalk::note(std::uint32_t raw, NodeId node) noexcept {
+    candidates_.push(raw, node);
+    const std::uint32_t bucket = candidates_.bucket_of(raw);
+    if (bucket >= ef_best_.get() && raw >= best_cut_) return;
+    if (!query_->dead.empty() && !query_->live(node, work_)) return;
+    if (bucket < ef_best_.get()) ef_best_.add(bucket);
+    if (raw < best_cut_) {
+        best_keys_->add(query_->key(raw));
+        best_cut_ = query_->raw_limit(best_keys_->worst());
+    }
+}
+
+/// Distances of ids_[0 .. n), which are new, into raws_; all are noted.
+void LaneWalk::measure(std::uint32_t n) noexcept {
+    query_->gather(ids_, n, raws_);
+    work_ += std::uint64_t{n} * query_->work();
+    for (std::uint32_t i = 0; i < n; ++i) note(raws_[i], ids_[i]);
+}
+
+/// The same for the entries entries_[0 .. n) of an upper level.
+void LaneWalk::measure_entries(const LevelView& level, std::uint32_t n, Best& best) noexcept {
+    std::uint32_t fresh = 0;
+    for (std::uint32_t i = 0; i < n; ++i) {
+        const NodeId node = level.entries.value<UpperEntry>(entries_[i]).node;
+        if (node >= query_->view->nodes || !visited_.insert(node)) continue;
+        ids_[fresh] = node;
+        entries_[fresh++] = entries_[i];
+    }
+    measure(fresh);
+    for (std::uint32_t i = 0; i < fresh; ++i)
+        if (raws_[i] < best.raw) best = {raws_[i], entries_[i]};
+}
+
+/// Greedy: a node met earlier, here or above, was not nearer than the best, so it need not be looked at again.
+void LaneWalk::climb_down(const LevelView& level, std::uint32_t degree, Best& best) noexcept {
+    for (std::uint32_t hop = 0; hop < kHopsPerLevel; ++hop) {
+        const Best before = best;
+        const std::byte* const links = level.links.at(best.entry);
+        std::uint32_t n = 0;
+        for (std::uint32_t i = 0; i < degree; ++i) {
+            const std::uint32_t entry = load(links + 4 * i);
+            if (entry == kNoNode) break;
+            if (entry < level.entries.count) entries_[n++] = entry;
+        }
+        candidates_.reserve(n);
+        measure_entries(level, n, best);
+        if (best.raw >= before.raw) return;
+    }
+}
+
+void LaneWalk::descend() {
+    const LaneView& view = *query_->view;
+    candidates_.reserve(kMaxScanned);
+    if (view.levels == 0) {
+        const std::uint32_t n = std::min(view.nodes, kMaxLinks / 8);
+        for (NodeId i = 0; i < n; ++i) {
+            visited_.insert(i);
+            ids_[i] = i;
+        }
+        measure(n);
+        return;
+    }
+    const LevelView& top = view.level[view.levels - 1];
+    const std::uint32_t n = std::min(top.entries.count, kMaxScanned);
+    for (std::uint32_t i = 0; i < n; ++i) entries_[i] = i;
+    Best best{~0u, 0};
+    measure_entries(top, n, best);
+    for (std::uint32_t l = view.levels - 1; l > 0; --l) {
+        best.entry = view.level[l].entries.value<UpperEntry>(best.entry).below;
+        const LevelView& level = view.level[l - 1];
+        if (best.entry >= level.entries.count) best.entry = 0;
+        climb_down(level, view.upper_degree, best);
+    }
+}
+
+void LaneWalk::expand() {
+    const LaneView& view = *query_->view;
+    candidates_.reserve(view.degree);
+    const std::byte* const links = view.links.at(candidates_.pop_frontier());
+    std::uint32_t n = 0;
+    for (std::uint32_t i = 0; i < view.degree; ++i) {
+        const NodeId id = load(links + 4 * i);
+        if (id >= view.nodes) {
+            if (id == kNoNode) break;
+            continue;
+        }
+        ids_[n] = id;
+        n += visited_.insert(id);
+    }
+    measure(n);
+    ++expanded_;
+    work_ += 1 + view.degree / 8;
+    if (!dry()) {
+        const std::byte* const next = view.links.at(candidates_.peek_frontier());
+        __builtin_prefetch(next);
+        __builtin_prefetch(next + 64);
+    }
+}
+
+std::uint64_t LaneWalk::found_raw() const noexcept {
+    std::uint64_t raw = ~std::uint64_t{0};
+    if (candidates_.found() != BucketBitmap::kNone) raw = candidates_.least_raw(candidates_.found());
+    if (!opened_.empty()) raw = std::min<std::uint64_t>(raw, raw_of(opened_.front()));
+    return raw;
+}
+
+bool LaneWalk::front(RankedNode& out) {
+    // A bucket below or at the one that was opened last may have got nodes since.
+    while (candidates_.found() != BucketBitmap::kNone && (opened_.empty() || candidates_.found() <= opened_bucket_)) {
+        opened_bucket_ = opened_.empty() ? candidates_.found() : std::max(opened_bucket_, candidates_.found());
+        candidates_.open_found([&](RankedNode r) {
+            if (!query_->live(node_of(r), work_)) return;
+            opened_.push_back(r);
+            std::push_heap(opened_.begin(), opened_.end(), std::greater<>());
+        });
+    }
+    if (opened_.empty()) return false;
+    out = opened_.front();
+    return true;
+}
+
+void LaneWalk::pop() {
+    std::pop_heap(opened_.begin(), opened_.end(), std::greater<>());
+    opened_.pop_back();
+}
+
+std::uint64_t LaneWalk::take_work() noexcept { return std::exchange(work_, 0); }
+
+}  // namespace nphd

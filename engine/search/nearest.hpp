@@ -1,0 +1,66 @@
+// The nearest codes of any number of lanes, one after the other, without an end set beforehand.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "engine/base/types.hpp"
+#include "engine/shard/shard_view.hpp"
+
+namespace nphd {
+
+struct NearestOptions {
+    Metric metric = Metric::nphd;
+    bool exact = false;            // scan every lane
+    std::uint32_t ef_search = 10;  // the first row waits until this many candidates are settled
+    double slack = 0.10;           // g: go on while the frontier is nearer than (1 + g) times the distance in question
+    std::uint32_t visit_cap = 4000;  // nodes per lane after which only ef_search counts, until the first row is out
+};
+
+struct NearestCounters {
+    std::uint64_t distances = 0;  // computed
+    std::uint64_t expanded = 0;   // nodes whose links were followed
+    std::uint32_t graph_lanes = 0;
+    std::uint32_t scanned_lanes = 0;
+};
+
+/// One node: all postings of one distinct code.
+struct NearestHit {
+    DistanceKey key;
+    std::uint32_t lane;  // as returned by add_lane
+    NodeId node;
+};
+
+/// A resumable search. Hits come in ascending distance, each node at most once, and the stream ends only when every
+/// node of every lane that has a live posting was returned; a node that the graph finds too late comes at once, out of
+/// order. Lanes without a graph, lanes whose frontier ran dry and lanes of which a large part was already visited are
+/// scanned, in batches of growing size and bounded memory. Objects are meant to be reused: reset() keeps the buffers.
+/// Throws std::bad_alloc; page contents are bounds-checked, never trusted.
+class NearestSearch {
+public:
+    NearestSearch();
+    ~NearestSearch();
+    NearestSearch(const NearestSearch&) = delete;
+    NearestSearch& operator=(const NearestSearch&) = delete;
+
+    /// Starts over for a query of any length (0 included).
+    void reset(std::span<const std::uint8_t> query, const NearestOptions&);
+    /// The view and the bitmap must stay as they are until the next reset. `dead`: bit p (of byte p / 8, lowest first)
+    /// set: posting posting_base + p ... of the *shard* is a tombstone; an empty span: none. Lanes of another length
+    /// than the query are valid under NPHD only.
+    std::uint32_t add_lane(const LaneView&, std::span<const std::uint8_t> dead);
+
+    enum class Step { hit, more, end };
+    /// Does a bounded amount of work (at most a few milliseconds): a hit, or more work to do, or nothing left.
+    Step step(NearestHit& out);
+
+    /// The exact distance of a hit, as the SQL operator computes it.
+    double distance(const NearestHit&) const noexcept;
+    const NearestCounters& counters() const noexcept;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace nphd

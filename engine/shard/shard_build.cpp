@@ -1,0 +1,265 @@
+#include "engine/shard/shard_build.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <optional>
+#include <thread>
+
+#include "engine/shard/deduplicate.hpp"
+#include "engine/shard/lane_input.hpp"
+#include "engine/shard/shard_layout.hpp"
+
+namespace nphd {
+
+namespace {
+
+constexpr std::uint32_t kBlock = 16384;  // nodes per task of the copying loops
+
+template <class F>
+void for_blocks(unsigned threads, std::uint32_t n, Progress& progress, F&& f) {
+    parallel_for(threads, (std::size_t{n} + kBlock - 1) / kBlock, [&](std::size_t block) {
+        progress.check();
+        const auto from = static_cast<std::uint32_t>(block * kBlock);
+        f(from, from + std::min(kBlock, n - from));
+    });
+}
+
+/// Makes one lane's arrays, and frees the input on the way. Bytes per row while it runs, R = record_bytes, u = distinct
+/// codes per row: 6 + R + 8 (order) + u (4 + R) up to the release of the input's codes; then 14 + u (2 R + 12) at the
+/// renumbering; then 6 + u (R + 4 + 8 m) and what build_graph takes, which is the peak of a lane with a graph.
+class LaneBuilder {
+public:
+    LaneBuilder(std::unique_ptr<LaneInput> input, const ShardOptions& options, unsigned threads, MemoryBudget& budget,
+                Progress& progress)
+        : input_(std::move(input)), options_(options), threads_(threads), budget_(budget), progress_(progress) {}
+
+    LaneData run() {
+        LaneRecord& r = lane_.record;
+        r.code_bytes = input_->code_bytes();
+        r.record_bytes = input_->record_bytes();
+        r.postings = input_->rows();
+        progress_.begin(Progress::deduplicate, input_->rows());
+        groups_ = group_equal_codes(*input_, threads_, budget_, progress_);
+        r.nodes = groups_.groups;
+        if (wants_graph()) {
+            number_by_locality();
+            collect_postings();
+            connect();
+        } else {
+            number_by_bytes();
+            collect_postings();
+        }
+        return std::move(lane_);
+    }
+
+private:
+    bool wants_graph() const noexcept {
+        const LaneRecord& r = lane_.record;
+        return r.code_bytes > 0 && r.nodes >= std::max(options_.graph_threshold, 2u);
+    }
+    GraphOptions graph_options() const noexcept {
+        GraphOptions g;
+        g.metric = options_.metric;
+        g.m = options_.m;
+        g.ef_construction = options_.ef_construction;
+        g.seed = options_.seed;
+        if (options_.metric == Metric::nphd && lane_.record.code_bytes > options_.prefix_bytes)
+            g.prefix_bytes = options_.prefix_bytes;
+        return g;
+    }
+    const std::byte* group_code(std::uint32_t group) const noexcept {
+        return input_->code(groups_.row(groups_.first[group]));
+    }
+    std::size_t at(std::uint32_t node) const noexcept { return std::size_t{node} * lane_.record.record_bytes; }
+    LargeArray<std::byte> code_array() const {
+        return {budget_, std::size_t{lane_.record.nodes} * lane_.record.record_bytes};
+    }
+
+    void number_by_bytes() {
+        const LaneRecord& r = lane_.record;
+        progress_.begin(Progress::order, r.nodes);
+        group_of_ = LargeArray<NodeId>(budget_, r.nodes);
+        for (std::uint32_t i = 0; i < r.nodes; ++i) group_of_[i] = i;
+        std::sort(group_of_.begin(), group_of_.end(), [&](NodeId a, NodeId b) {
+            progress_.check();
+            return std::memcmp(group_code(a), group_code(b), r.record_bytes) < 0;
+        });
+        lane_.codes = code_array();
+        for_blocks(threads_, r.nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
+            for (std::uint32_t i = from; i < to; ++i)
+                std::memcpy(lane_.codes.data() + at(i), group_code(group_of_[i]), r.record_bytes);
+        });
+        input_->release_codes();
+    }
+
+    void number_by_locality() {
+        const LaneRecord& r = lane_.record;
+        progress_.begin(Progress::order, r.nodes);
+        LargeArray<std::byte> grouped = code_array();
+        for_blocks(threads_, r.nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
+            for (std::uint32_t i = from; i < to; ++i)
+                std::memcpy(grouped.data() + at(i), group_code(i), r.record_bytes);
+        });
+        input_->release_codes();
+        group_of_ = locality_order(RecordArray::plain(grouped.data(), r.record_bytes, r.nodes), r.code_bytes,
+                                   graph_options(), threads_, budget_, progress_);
+        lane_.codes = code_array();
+        for_blocks(threads_, r.nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
+            for (std::uint32_t i = from; i < to; ++i)
+                std::memcpy(lane_.codes.data() + at(i), grouped.data() + at(group_of_[i]), r.record_bytes);
+        });
+    }
+
+    /// Posting lists in the order of the nodes, row ids ascending; then only the final arrays are left.
+    void collect_postings() {
+        const LaneRecord& r = lane_.record;
+        lane_.posting_offsets = LargeArray<std::uint32_t>(budget_, std::size_t{r.nodes} + 1);
+        std::uint32_t sum = 0;
+        for (std::uint32_t i = 0; i < r.nodes; ++i) {
+            lane_.posting_offsets[i] = sum;
+            sum += groups_.size(group_of_[i]);
+        }
+        lane_.posting_offsets[r.nodes] = sum;
+        lane_.row_ids = LargeArray<PackedRowId>(budget_, r.postings);
+        const auto ascending = [this](const PackedRowId& a, const PackedRowId& b) {
+            progress_.check();
+            return a.unpack() < b.unpack();
+        };
+        for_blocks(threads_, r.nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
+            for (std::uint32_t i = from; i < to; ++i) {
+                const NodeId group = group_of_[i];
+                PackedRowId* const begin = lane_.row_ids.data() + lane_.posting_offsets[i];
+                PackedRowId* end = begin;
+                for (std::uint32_t p = groups_.first[group]; p < groups_.first[group + 1]; ++p)
+                    *end++ = input_->row_id(groups_.row(p));
+                if (!std::is_sorted(begin, end, ascending)) std::sort(begin, end, ascending);
+            }
+        });
+        groups_ = {};
+        group_of_ = {};
+        input_.reset();
+    }
+
+    void connect() {
+        LaneRecord& r = lane_.record;
+        Graph graph = build_graph(RecordArray::plain(lane_.codes.data(), r.record_bytes, r.nodes), r.code_bytes,
+                                  graph_options(), threads_, budget_, progress_);
+        r.degree = graph.degree;
+        r.upper_degree = graph.upper_degree;
+        r.prefix_bytes = graph_options().prefix_bytes;
+        lane_.links = std::move(graph.links);
+        if (graph.levels.size() > kMaxLevels) throw std::length_error("a graph has too many levels");
+        r.levels = static_cast<std::uint32_t>(graph.levels.size());
+        lane_.levels.resize(graph.levels.size());
+        for (std::size_t l = 0; l < graph.levels.size(); ++l) {
+            GraphLevel& from = graph.levels[l];
+            auto& to = lane_.levels[l];
+            r.level_entries[l] = static_cast<std::uint32_t>(from.node.size());
+            to.entries.resize(from.node.size());
+            for (std::size_t i = 0; i < from.node.size(); ++i) to.entries[i] = {from.node[i], from.below[i]};
+            to.links = std::move(from.links);
+            from = {};
+        }
+    }
+
+    std::unique_ptr<LaneInput> input_;
+    const ShardOptions& options_;
+    unsigned threads_;
+    MemoryBudget& budget_;
+    Progress& progress_;
+    CodeGroups groups_;
+    LargeArray<NodeId> group_of_;  // node -> group
+    LaneData lane_;
+};
+
+}  // namespace
+
+struct ShardBuild::State {
+    std::unique_ptr<ShardInput> input;
+    ShardOptions options;
+    unsigned threads;
+    MemoryBudget& budget;
+    Progress progress;
+    std::thread thread;
+    std::atomic<bool> finished{false};
+    std::exception_ptr error;
+    std::optional<ShardLayout> layout;
+    ShardSummary summary;
+
+    State(std::unique_ptr<ShardInput> i, const ShardOptions& o, unsigned t, MemoryBudget& b)
+        : input(std::move(i)), options(o), threads(std::max(1u, t)), budget(b) {}
+
+    void run() {
+        auto& by_length = input->lanes_->by_length;
+        // Largest lane first: its graph needs the most memory, so let the fewest finished lanes lie beside it.
+        std::vector<std::size_t> order;
+        for (std::size_t i = 0; i < by_length.size(); ++i)
+            if (by_length[i]) order.push_back(i);
+        std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            const std::uint32_t ra = by_length[a]->rows(), rb = by_length[b]->rows();
+            return ra != rb ? ra > rb : a < b;
+        });
+        std::vector<LaneData> lanes;
+        lanes.reserve(order.size());
+        for (const std::size_t i : order)
+            lanes.push_back(LaneBuilder(std::move(by_length[i]), options, threads, budget, progress).run());
+        input.reset();
+        std::sort(lanes.begin(), lanes.end(),
+                  [](const LaneData& a, const LaneData& b) { return a.record.code_bytes < b.record.code_bytes; });
+        layout.emplace(std::move(lanes), options.metric, options.seed);
+        const ShardHeader& h = layout->header();
+        summary = {h.pages, h.lanes, h.nodes, h.postings};
+        progress.begin(Progress::done_building, 0);
+    }
+};
+
+ShardBuild::ShardBuild(std::unique_ptr<ShardInput> input, const ShardOptions& options, unsigned threads,
+                       MemoryBudget& budget)
+    : state_(std::make_unique<State>(std::move(input), options, threads, budget)) {}
+
+ShardBuild::~ShardBuild() {
+    if (!state_->thread.joinable()) return;
+    state_->progress.cancel = true;
+    state_->thread.join();
+}
+
+void ShardBuild::start() {
+    // The thread inherits the mask of its creator; every signal must go to the backend's own thread.
+    struct Mask {
+        sigset_t before;
+        Mask() {
+            sigset_t all;
+            sigfillset(&all);
+            pthread_sigmask(SIG_SETMASK, &all, &before);
+        }
+        ~Mask() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+    } const mask;
+    state_->thread = std::thread([s = state_.get()] {
+        try {
+            s->run();
+        } catch (...) {
+            s->error = std::current_exception();
+        }
+        s->finished.store(true, std::memory_order_release);
+    });
+}
+
+bool ShardBuild::finished() const noexcept { return state_->finished.load(std::memory_order_acquire); }
+const Progress& ShardBuild::progress() const noexcept { return state_->progress; }
+
+void ShardBuild::finish() {
+    if (state_->thread.joinable()) state_->thread.join();
+    if (state_->error) std::rethrow_exception(state_->error);
+}
+
+const ShardSummary& ShardBuild::summary() const noexcept { return state_->summary; }
+
+void ShardBuild::fill_page(std::uint32_t page, std::uint64_t incarnation, std::uint64_t generation,
+                           std::uint8_t* out) const noexcept {
+    state_->layout->fill_page(page, incarnation, generation, out);
+}
+
+}  // namespace nphd

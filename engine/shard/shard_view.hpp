@@ -1,0 +1,71 @@
+// Reading a sealed shard in place. The bytes are untrusted: a mapped page has no verified checksum, so everything read from one
+// is checked against the table sizes before it is used, and a view never leaves the pages it was given.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "engine/base/record_array.hpp"
+#include "engine/base/types.hpp"
+#include "engine/shard/format.hpp"
+
+namespace nphd {
+
+struct LevelView {
+    RecordArray entries;  // UpperEntry
+    RecordArray links;    // upper_degree u32
+};
+
+/// One lane. All arrays lie inside the shard's pages; their *contents* are unchecked, so use the checked accessors, or compare ids
+/// with `nodes` and entry numbers with that level's count.
+struct LaneView {
+    std::uint32_t code_bytes = 0;
+    std::uint32_t nodes = 0;
+    std::uint32_t postings = 0;
+    std::uint64_t posting_base = 0;
+    std::uint32_t degree = 0;  // 0: no graph
+    std::uint32_t upper_degree = 0;
+    std::uint32_t prefix_bytes = 0;
+    std::uint32_t levels = 0;
+    RecordArray codes;
+    RecordArray links;
+    RecordArray posting_offsets;
+    RecordArray row_ids;
+    LevelView level[kMaxLevels];  // [l - 1] is upper level l
+
+    bool has_graph() const noexcept { return degree != 0; }
+    /// The node's code; node < nodes.
+    std::span<const std::uint8_t> code(NodeId node) const noexcept {
+        return {reinterpret_cast<const std::uint8_t*>(codes.at(node)), code_bytes};
+    }
+    struct PostingRange {
+        std::uint32_t begin, end;  // begin <= end <= postings; numbers within the lane
+    };
+    /// False when the page's contents are out of range.
+    bool posting_range(NodeId node, PostingRange& out) const noexcept {
+        const auto b = posting_offsets.value<std::uint32_t>(node), e = posting_offsets.value<std::uint32_t>(node + 1);
+        out = {b, e};
+        return b <= e && e <= postings;
+    }
+    RowId row_id(std::uint32_t posting) const noexcept { return row_ids.value<PackedRowId>(posting).unpack(); }
+};
+
+struct ShardView {
+    std::uint64_t nodes = 0;
+    std::uint64_t postings = 0;
+    Metric metric = Metric::nphd;
+    std::vector<LaneView> lanes;  // ascending by code_bytes
+};
+
+struct ShardDamage {
+    std::uint32_t page;
+    const char* what;
+};
+
+/// Opens the shard at `pages` (n_pages * 8192 bytes). Checks header, tables and the bounds of every section, the stamps of the header page and of the first and last
+/// page of every section against incarnation and generation, and nothing else. False: `damage` says what is wrong.
+/// Throws std::bad_alloc.
+bool open_shard(const std::uint8_t* pages, std::uint32_t n_pages, std::uint64_t incarnation, std::uint64_t generation,
+                ShardView& out, ShardDamage& damage);
+
+}  // namespace nphd

@@ -1,0 +1,341 @@
+\echo Use "CREATE EXTENSION nphd" to load this file. \quit
+
+-- Every function of this file is immutable, strict where nothing else is said, and safe in parallel workers.
+
+-- Type
+
+CREATE TYPE bitvec;
+
+CREATE FUNCTION bitvec_in(cstring, oid, integer) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_out(bitvec) RETURNS cstring
+    AS 'MODULE_PATHNAME', 'bitvec_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_recv(internal, oid, integer) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_recv' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_send(bitvec) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'bitvec_send' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_typmod_in(cstring[]) RETURNS integer
+    AS 'MODULE_PATHNAME', 'bitvec_typmod_in' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_typmod_out(integer) RETURNS cstring
+    AS 'MODULE_PATHNAME', 'bitvec_typmod_out' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+-- Storage is external: codes look random, so compression would only cost time, and a prefix of a long one is read
+-- without the rest.
+CREATE TYPE bitvec (
+    INPUT = bitvec_in,
+    OUTPUT = bitvec_out,
+    RECEIVE = bitvec_recv,
+    SEND = bitvec_send,
+    TYPMOD_IN = bitvec_typmod_in,
+    TYPMOD_OUT = bitvec_typmod_out,
+    INTERNALLENGTH = VARIABLE,
+    ALIGNMENT = int4,
+    STORAGE = external
+);
+
+COMMENT ON TYPE bitvec IS 'bit vector of whole bytes, of any length up to 65528 bits';
+
+-- Casts
+--
+-- None is implicit: beside bytea or bit an implicit one would let their operators apply to a code by surprise.
+-- bytea is the same thing under another name and goes both ways in an assignment. The others change the meaning
+-- (bits of a string, bytes of a number), so they are explicit.
+
+-- As the name of a type's length coercion must be: the parser looks for (value, modifier, explicit). The support
+-- function is core's; it drops coercions that cannot change anything, so a column becomes longer without a rewrite.
+CREATE FUNCTION bitvec(bitvec, integer, boolean) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_coerce_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT pg_catalog.varbit_support;
+
+CREATE FUNCTION bytea_to_bitvec(bytea) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_from_bytea' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION varbit_to_bitvec(bit varying) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_from_varbit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_to_varbit(bitvec) RETURNS bit varying
+    AS 'MODULE_PATHNAME', 'bitvec_to_varbit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION int8_to_bitvec(bigint) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_from_int8' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_to_int8(bitvec) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'bitvec_to_int8' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION uuid_to_bitvec(uuid) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_from_uuid' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_to_uuid(bitvec) RETURNS uuid
+    AS 'MODULE_PATHNAME', 'bitvec_to_uuid' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE CAST (bitvec AS bitvec) WITH FUNCTION bitvec(bitvec, integer, boolean) AS IMPLICIT;
+CREATE CAST (bytea AS bitvec) WITH FUNCTION bytea_to_bitvec(bytea) AS ASSIGNMENT;
+CREATE CAST (bitvec AS bytea) WITHOUT FUNCTION AS ASSIGNMENT;
+CREATE CAST (bit AS bitvec) WITH FUNCTION varbit_to_bitvec(bit varying);
+CREATE CAST (bit varying AS bitvec) WITH FUNCTION varbit_to_bitvec(bit varying);
+CREATE CAST (bitvec AS bit) WITH FUNCTION bitvec_to_varbit(bitvec);
+CREATE CAST (bitvec AS bit varying) WITH FUNCTION bitvec_to_varbit(bitvec);
+CREATE CAST (bigint AS bitvec) WITH FUNCTION int8_to_bitvec(bigint);
+CREATE CAST (bitvec AS bigint) WITH FUNCTION bitvec_to_int8(bitvec);
+CREATE CAST (uuid AS bitvec) WITH FUNCTION uuid_to_bitvec(uuid);
+CREATE CAST (bitvec AS uuid) WITH FUNCTION bitvec_to_uuid(bitvec);
+
+-- Equality, order and hash: the exact bytes. Leakproof as core's are for bytea and bit, so that row-level security
+-- does not keep indexes from being used.
+
+CREATE FUNCTION bitvec_lt(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_lt' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_le(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_le' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_eq(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_eq' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_ne(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_ne' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_ge(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_ge' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_gt(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_gt' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_cmp(bitvec, bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'bitvec_cmp' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_sortsupport(internal) RETURNS void
+    AS 'MODULE_PATHNAME', 'bitvec_sortsupport' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_hash(bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'bitvec_hash' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_hash_extended(bitvec, bigint) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'bitvec_hash_extended' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+
+CREATE OPERATOR < (
+    FUNCTION = bitvec_lt, LEFTARG = bitvec, RIGHTARG = bitvec,
+    COMMUTATOR = >, NEGATOR = >=, RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+
+CREATE OPERATOR <= (
+    FUNCTION = bitvec_le, LEFTARG = bitvec, RIGHTARG = bitvec,
+    COMMUTATOR = >=, NEGATOR = >, RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+
+CREATE OPERATOR = (
+    FUNCTION = bitvec_eq, LEFTARG = bitvec, RIGHTARG = bitvec,
+    COMMUTATOR = =, NEGATOR = <>, RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+
+CREATE OPERATOR <> (
+    FUNCTION = bitvec_ne, LEFTARG = bitvec, RIGHTARG = bitvec,
+    COMMUTATOR = <>, NEGATOR = =, RESTRICT = neqsel, JOIN = neqjoinsel
+);
+
+CREATE OPERATOR >= (
+    FUNCTION = bitvec_ge, LEFTARG = bitvec, RIGHTARG = bitvec,
+    COMMUTATOR = <=, NEGATOR = <, RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+
+CREATE OPERATOR > (
+    FUNCTION = bitvec_gt, LEFTARG = bitvec, RIGHTARG = bitvec,
+    COMMUTATOR = <, NEGATOR = <=, RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+
+-- Equal values are equal bytes, so a B-tree may de-duplicate them.
+CREATE OPERATOR CLASS bitvec_ops DEFAULT FOR TYPE bitvec USING btree AS
+    OPERATOR 1 <,
+    OPERATOR 2 <=,
+    OPERATOR 3 =,
+    OPERATOR 4 >=,
+    OPERATOR 5 >,
+    FUNCTION 1 bitvec_cmp(bitvec, bitvec),
+    FUNCTION 2 bitvec_sortsupport(internal),
+    FUNCTION 4 pg_catalog.btequalimage(oid);
+
+CREATE OPERATOR CLASS bitvec_ops DEFAULT FOR TYPE bitvec USING hash AS
+    OPERATOR 1 =,
+    FUNCTION 1 bitvec_hash(bitvec),
+    FUNCTION 2 bitvec_hash_extended(bitvec, bigint);
+
+-- Distances
+--
+-- They cost about as much as a comparison, which the default cost says. Not leakproof: two of them refuse some values.
+
+CREATE FUNCTION nphd_distance(bitvec, bitvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'bitvec_nphd_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION hamming_distance(bitvec, bitvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'bitvec_hamming_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION jaccard_distance(bitvec, bitvec) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'bitvec_jaccard_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION compared_bits(bitvec, bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'bitvec_compared_bits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION nphd_distance(bitvec, bitvec) IS 'share of differing bits within the shorter length, 0 to 1';
+COMMENT ON FUNCTION hamming_distance(bitvec, bitvec) IS 'number of differing bits, of equal lengths';
+COMMENT ON FUNCTION jaccard_distance(bitvec, bitvec) IS '1 - common bits / bits set in either, of equal lengths';
+COMMENT ON FUNCTION compared_bits(bitvec, bitvec) IS 'bits that nphd_distance compares: the shorter length';
+
+CREATE OPERATOR <-> (FUNCTION = nphd_distance, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = <->);
+CREATE OPERATOR <~> (FUNCTION = hamming_distance, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = <~>);
+CREATE OPERATOR <%> (FUNCTION = jaccard_distance, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = <%>);
+
+-- Bits
+--
+-- No get_bit and set_bit: beside them core's get_bit('101', 1) would be ambiguous. get_bit(code::varbit, n) does it.
+
+CREATE FUNCTION bit_length(bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'bitvec_bit_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION octet_length(bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'bitvec_octet_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bit_count(bitvec) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'bitvec_bit_count' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION prefix(code bitvec, bits integer) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_first_bits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_and(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_and' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_or(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_or' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_xor(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_xor' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_not(bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_not' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_concat(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_concat' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION prefix(bitvec, integer) IS 'the first bits of a value, or all if it has fewer';
+
+CREATE OPERATOR & (FUNCTION = bitvec_and, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = &);
+CREATE OPERATOR | (FUNCTION = bitvec_or, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = |);
+CREATE OPERATOR # (FUNCTION = bitvec_xor, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = #);
+CREATE OPERATOR ~ (FUNCTION = bitvec_not, RIGHTARG = bitvec);
+CREATE OPERATOR || (FUNCTION = bitvec_concat, LEFTARG = bitvec, RIGHTARG = bitvec);
+
+-- Aggregates; like core's they skip nulls and are null for no input.
+
+CREATE FUNCTION bitvec_smaller(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_smaller' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_larger(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_larger' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+-- Not strict: the state begins as null.
+CREATE FUNCTION bitvec_majority_accum(internal, bitvec) RETURNS internal
+    AS 'MODULE_PATHNAME', 'bitvec_majority_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_majority_combine(internal, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'bitvec_majority_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_majority_serialize(internal) RETURNS bytea
+    AS 'MODULE_PATHNAME', 'bitvec_majority_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_majority_deserialize(bytea, internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'bitvec_majority_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_majority_final(internal) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_majority_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE AGGREGATE min(bitvec) (
+    SFUNC = bitvec_smaller, STYPE = bitvec, COMBINEFUNC = bitvec_smaller, SORTOP = <, PARALLEL = SAFE
+);
+
+CREATE AGGREGATE max(bitvec) (
+    SFUNC = bitvec_larger, STYPE = bitvec, COMBINEFUNC = bitvec_larger, SORTOP = >, PARALLEL = SAFE
+);
+
+CREATE AGGREGATE bit_and(bitvec) (
+    SFUNC = bitvec_and, STYPE = bitvec, COMBINEFUNC = bitvec_and, PARALLEL = SAFE
+);
+
+CREATE AGGREGATE bit_or(bitvec) (
+    SFUNC = bitvec_or, STYPE = bitvec, COMBINEFUNC = bitvec_or, PARALLEL = SAFE
+);
+
+CREATE AGGREGATE bit_xor(bitvec) (
+    SFUNC = bitvec_xor, STYPE = bitvec, COMBINEFUNC = bitvec_xor, PARALLEL = SAFE
+);
+
+CREATE AGGREGATE bit_majority(bitvec) (
+    SFUNC = bitvec_majority_accum, STYPE = internal, FINALFUNC = bitvec_majority_final,
+    COMBINEFUNC = bitvec_majority_combine, SERIALFUNC = bitvec_majority_serialize,
+    DESERIALFUNC = bitvec_majority_deserialize, PARALLEL = SAFE
+);
+
+COMMENT ON AGGREGATE bit_majority(bitvec) IS 'the bits that more than half of the values have set';
+
+-- Access method
+
+CREATE FUNCTION nphd_handler(internal) RETURNS index_am_handler AS 'MODULE_PATHNAME' LANGUAGE C;
+
+CREATE ACCESS METHOD nphd TYPE INDEX HANDLER nphd_handler;
+
+COMMENT ON ACCESS METHOD nphd IS 'nearest neighbours of bit vectors: immutable shards, mapped and searched in place';
+
+-- The function of an operator class that names its metric to the access method.
+CREATE FUNCTION nphd_metric_nphd(internal) RETURNS int4 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION nphd_metric_hamming(internal) RETURNS int4 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION nphd_metric_jaccard(internal) RETURNS int4 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE OPERATOR CLASS bitvec_nphd_ops DEFAULT FOR TYPE bitvec USING nphd AS
+    OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops,
+    FUNCTION 1 nphd_metric_nphd(internal);
+
+CREATE OPERATOR CLASS bitvec_hamming_ops FOR TYPE bitvec USING nphd AS
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops,
+    FUNCTION 1 nphd_metric_hamming(internal);
+
+CREATE OPERATOR CLASS bitvec_jaccard_ops FOR TYPE bitvec USING nphd AS
+    OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops,
+    FUNCTION 1 nphd_metric_jaccard(internal);
+
+-- Maintenance and inspection
+CREATE FUNCTION nphd_compact(index regclass) RETURNS int8 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_compact(regclass) IS
+    'folds the pending rows of an nphd index into a shard now, as VACUUM does; returns their number';
+
+CREATE FUNCTION nphd_index_stats(
+    index regclass,
+    OUT metric text,
+    OUT shards int4,
+    OUT lanes int8,
+    OUT codes int8,
+    OUT live int8,
+    OUT dead int8,
+    OUT pending int8,
+    OUT bytes int8,
+    OUT format_version int4,
+    OUT manifest_version int8
+) RETURNS record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_index_stats(regclass) IS 'what an nphd index consists of';
+
+CREATE FUNCTION nphd_index_lanes(
+    index regclass,
+    OUT shard int8,
+    OUT code_bits int4,
+    OUT codes int8,
+    OUT postings int8,
+    OUT dead int8,
+    OUT graph bool,
+    OUT levels int4
+) RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_index_lanes(regclass) IS 'the lanes of an nphd index, one row for each code length in each shard';

@@ -1,0 +1,30 @@
+#include "src/am/am.hpp"
+#include "src/am/opclass.hpp"
+#include "src/am/options.hpp"
+
+NPHD_FUNCTION(nphd_handler) {
+    (void)fcinfo;
+    IndexAmRoutine* am = makeNode(IndexAmRoutine);
+    am->amstrategies = nphd::kDistanceStrategy;
+    am->amsupport = nphd::kMetricFunction;
+    am->amcanorderbyop = true;
+    // A scan needs no condition. NULL codes are not in the index; the cost estimate keeps it from scans that want all rows.
+    am->amoptionalkey = true;
+    am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+    am->amkeytype = InvalidOid;
+
+    am->ambuild = nphd::nphdbuild;
+    am->ambuildempty = nphd::nphdbuildempty;
+    am->ambuildphasename = nphd::nphdbuildphasename;
+    am->aminsert = nphd::nphdinsert;
+    am->ambulkdelete = nphd::nphdbulkdelete;
+    am->amvacuumcleanup = nphd::nphdvacuumcleanup;
+    am->amcostestimate = nphd::nphdcostestimate;
+    am->amoptions = nphd::nphdoptions;
+    am->amvalidate = nphd::nphdvalidate;
+    am->ambeginscan = nphd::nphdbeginscan;
+    am->amrescan = nphd::nphdrescan;
+    am->amgettuple = nphd::nphdgettuple;
+    am->amendscan = nphd::nphdendscan;
+    PG_RETURN_POINTER(am);
+}

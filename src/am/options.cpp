@@ -1,0 +1,68 @@
+#include "src/am/options.hpp"
+
+#include "src/am/opclass.hpp"
+#include "src/settings.hpp"
+
+#include "engine/search/nearest.hpp"
+#include "engine/shard/shard_build.hpp"
+
+namespace nphd {
+
+// As build_reloptions() lays it out.
+struct StoredOptions {
+    int32 vl_len_;
+    int m;
+    int ef_construction;
+    int ef_search;
+    bool prefix_edges;
+};
+
+static relopt_kind options_kind;
+
+static constexpr int kMinM = 4, kMaxM = 64;
+static constexpr int kMinEfConstruction = 16, kMaxEfConstruction = 1000;
+static const int default_m = static_cast<int>(ShardOptions{}.m);
+static const int default_ef_construction = static_cast<int>(ShardOptions{}.ef_construction);
+static const int built_in_ef_search = static_cast<int>(NearestOptions{}.ef_search);
+
+void define_index_options() {
+    options_kind = add_reloption_kind();
+    add_int_reloption(options_kind, "m", "Links per code on the upper levels of a graph; twice as many on the lowest",
+                      default_m, kMinM, kMaxM, AccessExclusiveLock);
+    add_int_reloption(options_kind, "ef_construction", "Candidates considered for each code's links",
+                      default_ef_construction, kMinEfConstruction, kMaxEfConstruction, AccessExclusiveLock);
+    add_int_reloption(options_kind, "ef_search", "Default of nphd.ef_search for this index", built_in_ef_search, 1,
+                      kMaxEfSearch, ShareUpdateExclusiveLock);
+    add_bool_reloption(options_kind, "prefix_edges",
+                       "Serve queries that are shorter than the codes (bitvec_nphd_ops only)", true, AccessExclusiveLock);
+}
+
+bytea* nphdoptions(Datum reloptions, bool validate) {
+    static const relopt_parse_elt table[] = {
+        {"m", RELOPT_TYPE_INT, offsetof(StoredOptions, m)},
+        {"ef_construction", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_construction)},
+        {"ef_search", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_search)},
+        {"prefix_edges", RELOPT_TYPE_BOOL, offsetof(StoredOptions, prefix_edges)},
+    };
+    return static_cast<bytea*>(
+        build_reloptions(reloptions, validate, options_kind, sizeof(StoredOptions), table, lengthof(table)));
+}
+
+IndexOptions index_options(Relation index) {
+    const auto* stored = reinterpret_cast<const StoredOptions*>(index->rd_options);
+    const Metric metric = index_metric(index);
+    const bool prefix_edges = metric == Metric::nphd && (stored == nullptr || stored->prefix_edges);
+    IndexOptions options{};
+    options.metric = static_cast<uint32>(metric);
+    options.m = static_cast<uint32>(stored ? stored->m : default_m);
+    options.ef_construction = static_cast<uint32>(stored ? stored->ef_construction : default_ef_construction);
+    options.prefix_bytes = prefix_edges ? ShardOptions{}.prefix_bytes : 0;
+    return options;
+}
+
+int default_ef_search(Relation index) {
+    const auto* stored = reinterpret_cast<const StoredOptions*>(index->rd_options);
+    return stored ? stored->ef_search : built_in_ef_search;
+}
+
+}  // namespace nphd

@@ -1,0 +1,86 @@
+#include "src/am/pending_nearest.hpp"
+
+#include <algorithm>
+
+#include "src/storage/pending.hpp"
+
+namespace nphd {
+
+static constexpr uint32 kFirstBatch = 256;
+static constexpr uint32 kBatchGrowth = 8;
+
+void report_length_mismatch(uint32 stored_bytes, Size query_bytes) {
+    ereport(ERROR, (errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
+                    errmsg("different bit lengths %u and %u", stored_bytes * 8, static_cast<uint32>(query_bytes) * 8)));
+    pg_unreachable();
+}
+
+// A total order: rows at one distance go by row id.
+static bool nearer(const PendingHit& a, const PendingHit& b) { return a.key != b.key ? a.key < b.key : a.row < b.row; }
+
+PendingNearest pending_nearest(Relation index, const MetaPage* meta, const SegmentEntry* segments, uint32 n_segments,
+                               Metric metric, CodeBytes query) {
+    PendingNearest pending{};
+    pending.index = index;
+    pending.meta = meta;
+    pending.segments = segments;
+    pending.n_segments = n_segments;
+    pending.metric = metric;
+    pending.query = query;
+    pending.context = CurrentMemoryContext;
+    return pending;
+}
+
+// Keeps the `capacity` nearest in a heap whose top is the farthest.
+static void consider(PendingNearest* p, const PendingHit& hit) {
+    if (p->have_watermark && !nearer(p->watermark, hit)) return;
+    if (p->n < p->capacity) {
+        p->batch[p->n++] = hit;
+        std::push_heap(p->batch, p->batch + p->n, nearer);
+    } else if (nearer(hit, p->batch[0])) {
+        std::pop_heap(p->batch, p->batch + p->n, nearer);
+        p->batch[p->n - 1] = hit;
+        std::push_heap(p->batch, p->batch + p->n, nearer);
+    }
+}
+
+static void pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
+    PGAlignedBlock page;
+    PendingReader reader = pending_reader(p->index, *p->meta, id, head);
+    while (pending_next_page(&reader, page.data)) {
+        PendingCursor cursor = pending_cursor(page.data);
+        while (const PendingEntry* entry = pending_next_entry(p->index, reader.block, &cursor)) {
+            if (entry->dead()) continue;
+            if (p->metric != Metric::nphd && entry->code_bytes() != p->query.size())
+                report_length_mismatch(entry->code_bytes(), p->query.size());
+            const CodeBytes code{entry->code(), entry->code_bytes()};
+            consider(p, {distance_key(p->metric, code, p->query), entry->row.unpack(),
+                         distance(p->metric, code, p->query)});
+        }
+    }
+}
+
+static void next_batch(PendingNearest* p) {
+    p->capacity = p->capacity == 0 ? kFirstBatch : p->capacity * kBatchGrowth;
+    if (p->batch != nullptr) pfree(p->batch);
+    p->batch = static_cast<PendingHit*>(MemoryContextAllocHuge(p->context, p->capacity * sizeof(PendingHit)));
+    p->n = p->next = 0;
+    for (uint32 i = 0; i < p->n_segments; ++i) pass_over_segment(p, p->segments[i].id, p->segments[i].head);
+    pass_over_segment(p, p->meta->segment_id, p->meta->segment_head);
+    std::sort_heap(p->batch, p->batch + p->n, nearer);
+    p->exhausted = p->n < p->capacity;
+}
+
+const PendingHit* pending_nearest_peek(PendingNearest* p) {
+    while (p->next == p->n) {
+        if (p->exhausted) return nullptr;
+        if (p->n > 0) {
+            p->watermark = p->batch[p->n - 1];
+            p->have_watermark = true;
+        }
+        next_batch(p);
+    }
+    return &p->batch[p->next];
+}
+
+}  // namespace nphd

@@ -1,0 +1,45 @@
+// The pending rows of a scan in ascending distance. Nothing is built for them: each pass over the segments keeps the nearest that
+// come after those already handed out, in a batch that grows, so that memory stays bounded and a long stream stays cheap.
+#pragma once
+
+#include "src/storage/manifest.hpp"
+
+#include "engine/distance/distance.hpp"
+
+namespace nphd {
+
+struct PendingHit {
+    DistanceKey key;
+    RowId row;
+    double distance;
+};
+
+/// Plain data in the memory context that was current at its start.
+struct PendingNearest {
+    Relation index;
+    const MetaPage* meta;
+    const SegmentEntry* segments;  // frozen ones
+    uint32 n_segments;
+    Metric metric;
+    CodeBytes query;
+
+    MemoryContext context;
+    PendingHit* batch;  // ascending once a pass is over
+    uint32 n, capacity, next;
+    bool exhausted;  // no further pass is needed
+    PendingHit watermark;
+    bool have_watermark;
+};
+
+/// meta, segments and query must live as long as the result.
+PendingNearest pending_nearest(Relation index, const MetaPage* meta, const SegmentEntry* segments, uint32 n_segments,
+                               Metric metric, CodeBytes query);
+
+/// The nearest pending row not taken yet, or null. ERROR 22026 when the metric wants equal lengths and a row has another.
+const PendingHit* pending_nearest_peek(PendingNearest* pending);
+inline void pending_nearest_take(PendingNearest* pending) { pending->next++; }
+
+/// ERROR 22026, the same as the SQL operators raise.
+[[noreturn]] void report_length_mismatch(uint32 stored_bytes, Size query_bytes);
+
+}  // namespace nphd

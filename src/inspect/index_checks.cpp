@@ -1,0 +1,41 @@
+#include "src/inspect/index_checks.hpp"
+
+#include "src/am/am.hpp"
+
+namespace nphd {
+
+// Our access method is the one whose handler is nphd_handler of this library; asking the relation avoids a look-up by name, which another extension
+// could have taken.
+static bool is_nphd_index(Relation rel) {
+    return rel->rd_rel->relkind == RELKIND_INDEX && rel->rd_indam != nullptr && rel->rd_indam->ambuild == nphdbuild;
+}
+
+Relation open_nphd_index(Oid oid, LOCKMODE lock) {
+    Relation rel = relation_open(oid, lock);
+    if (!is_nphd_index(rel))
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("\"%s\" is not an nphd index", RelationGetRelationName(rel)),
+                        rel->rd_rel->relkind == RELKIND_PARTITIONED_INDEX
+                            ? errhint("Name the index of a partition.")
+                            : 0));
+    if (RELATION_IS_OTHER_TEMP(rel))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot access temporary indexes of other sessions")));
+    if (!rel->rd_index->indisvalid)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("index \"%s\" is not valid", RelationGetRelationName(rel))));
+    return rel;
+}
+
+void require_owner(Relation index) {
+    if (!owns_relation(RelationGetRelid(index), GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, RelationGetRelationName(index));
+}
+
+void require_stats_reader(Relation index) {
+    if (!owns_relation(RelationGetRelid(index), GetUserId()) &&
+        !has_privs_of_role(GetUserId(), ROLE_PG_STAT_SCAN_TABLES))
+        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, RelationGetRelationName(index));
+}
+
+}  // namespace nphd

@@ -1,0 +1,16 @@
+// What every SQL function that takes an index does first: is it ours, and may the caller?
+#pragma once
+
+#include "src/pg.hpp"
+
+namespace nphd {
+
+/// Opens an nphd index under `lock`. ERROR 42809 for anything else, 0A000 for another session's temporary index, 55000 for an invalid one.
+Relation open_nphd_index(Oid oid, LOCKMODE lock);
+
+/// ERROR 42501 unless the caller owns the index.
+void require_owner(Relation index);
+/// ERROR 42501 unless the caller owns the index or may read statistics (pg_stat_scan_tables).
+void require_stats_reader(Relation index);
+
+}  // namespace nphd

@@ -1,0 +1,139 @@
+#include "src/maintenance/shard_job.hpp"
+
+#include <unistd.h>
+
+#include "src/guard.hpp"
+#include "src/storage/blocks.hpp"
+
+namespace nphd {
+
+struct ShardJob {
+    MemoryContext context = nullptr;
+    int spill_fd = -1;
+    std::unique_ptr<MemoryBudget> budget;
+    std::unique_ptr<ShardInput> input;
+    std::unique_ptr<ShardBuild> build;
+
+    ~ShardJob() {
+        build.reset();
+        input.reset();
+        budget.reset();
+        if (spill_fd >= 0) close(spill_fd);
+    }
+};
+
+static void destroy_job(void* arg) { delete *static_cast<ShardJob**>(arg); }
+
+// A descriptor of our own of an already removed temporary file. PostgreSQL's virtual file could be closed behind our back.
+static int open_spill_file() {
+    PrepareTempTablespaces();
+    const File file = OpenTemporaryFile(false);
+    const int fd = dup(FileGetRawDesc(file));
+    FileClose(file);
+    if (fd < 0) ereport(ERROR, (errcode_for_file_access(), errmsg("could not duplicate a temporary file: %m")));
+    return fd;
+}
+
+ShardJob* shard_job_create(int memory_kb) {
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "nphd shard build", ALLOCSET_SMALL_SIZES);
+    auto** slot = static_cast<ShardJob**>(MemoryContextAllocZero(context, sizeof(ShardJob*)));
+    auto* callback =
+        static_cast<MemoryContextCallback*>(MemoryContextAllocZero(context, sizeof(MemoryContextCallback)));
+    callback->func = destroy_job;
+    callback->arg = slot;
+    MemoryContextRegisterResetCallback(context, callback);
+
+    guarded([&] { *slot = new ShardJob; });
+    ShardJob* job = *slot;
+    job->context = context;
+    job->spill_fd = open_spill_file();
+    guarded([&] {
+        job->budget = std::make_unique<MemoryBudget>(static_cast<std::size_t>(memory_kb) * 1024, job->spill_fd);
+        job->input = std::make_unique<ShardInput>(*job->budget);
+    });
+    return job;
+}
+
+void shard_job_free(ShardJob* job) { MemoryContextDelete(job->context); }
+
+void shard_job_add(ShardJob* job, const uint8* code, uint32 bytes, RowId row) {
+    guarded([&] { job->input->add({code, bytes}, row); });
+}
+
+void shard_job_input_add(ShardJob* job, std::span<const std::uint8_t> code, RowId row) { job->input->add(code, row); }
+
+uint64 shard_job_rows(const ShardJob* job) { return job->input->rows(); }
+
+void shard_job_run(ShardJob* job, const IndexOptions& options, int threads, void (*report)(const Progress&)) {
+    ShardOptions shard_options;
+    shard_options.metric = static_cast<Metric>(options.metric);
+    shard_options.m = options.m;
+    shard_options.ef_construction = options.ef_construction;
+    shard_options.prefix_bytes = options.prefix_bytes;
+    guarded([&] {
+        job->build = std::make_unique<ShardBuild>(std::move(job->input), shard_options, static_cast<unsigned>(threads),
+                                                  *job->budget);
+        job->build->start();
+    });
+    // Waiting on the latch, not on the thread, keeps the backend open to cancel, termination and the postmaster's death.
+    for (long pause_ms = 1; !job->build->finished(); pause_ms = Min(pause_ms * 2, 20L)) {
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+        if (report != nullptr) report(job->build->progress());
+    }
+    guarded([&] { job->build->finish(); });
+}
+
+ShardExtents shard_job_extents(const ShardJob* job) {
+    const ShardSummary& summary = job->build->summary();
+    ShardExtents extents{};
+    extents.pages = summary.pages;
+    extents.tombstone_pages = static_cast<uint32>((summary.postings + kTombstonesPerPage - 1) / kTombstonesPerPage);
+    return extents;
+}
+
+static void write_sealed_pages(ShardJob* job, Relation index, const MetaPage& meta, const ShardExtents& extents) {
+    // The ring keeps a shard that will be read through its mapping from filling the buffer pool.
+    BufferAccessStrategy ring = GetAccessStrategy(BAS_BULKWRITE);
+    blocks_extend(index, extents.first_block + extents.pages, ring);
+    for (uint32 i = 0; i < extents.pages; ++i) {
+        CHECK_FOR_INTERRUPTS();
+        Buffer buffer = block_create(index, extents.first_block + i, ring);
+        START_CRIT_SECTION();
+        Page page = BufferGetPage(buffer);
+        PageInit(page, BLCKSZ, 0);
+        reinterpret_cast<PageHeader>(page)->pd_lower = BLCKSZ;
+        job->build->fill_page(i, meta.incarnation, extents.generation, reinterpret_cast<uint8*>(page));
+        MarkBufferDirty(buffer);
+        if (RelationNeedsWAL(index)) log_newpage_buffer(buffer, true);
+        END_CRIT_SECTION();
+        UnlockReleaseBuffer(buffer);
+    }
+    FreeAccessStrategy(ring);
+    blocks_flush(index, extents.first_block, extents.pages);
+}
+
+ShardEntry shard_job_write(ShardJob* job, Relation index, const MetaPage& meta, const ShardExtents& extents) {
+    const ShardSummary& summary = job->build->summary();
+    write_sealed_pages(job, index, meta, extents);
+    ShardEntry entry{};
+    entry.generation = extents.generation;
+    entry.first_block = extents.first_block;
+    entry.pages = extents.pages;
+    entry.tombstone_block = extents.tombstone_block;
+    entry.tombstone_pages = extents.tombstone_pages;
+    entry.nodes = summary.nodes;
+    entry.postings = summary.postings;
+    entry.lanes = summary.lanes;
+    entry.seal_lsn = RelationNeedsWAL(index) ? GetXLogInsertRecPtr() : 0;
+    entry.sealed_in = locator_of(index);
+    return entry;
+}
+
+int maintenance_threads(Relation heap) {
+    const int workers = RelationGetParallelWorkers(heap, max_parallel_maintenance_workers);
+    return 1 + Min(workers, max_parallel_maintenance_workers);
+}
+
+}  // namespace nphd

@@ -1,0 +1,41 @@
+// One shard in the making: engine objects that live across PostgreSQL calls, owned by a memory context.
+#pragma once
+
+#include "src/storage/manifest.hpp"
+
+#include "engine/shard/shard_build.hpp"
+
+namespace nphd {
+
+struct ShardJob;
+
+/// A job in a context of its own under CurrentMemoryContext: resetting or deleting that (also by an error) cancels the build, joins
+/// its threads and frees everything. Big arrays beyond `memory_kb` live in a temporary file.
+ShardJob* shard_job_create(int memory_kb);
+void shard_job_free(ShardJob* job);
+
+void shard_job_add(ShardJob* job, const uint8* code, uint32 bytes, RowId row);
+/// The same for C++ code inside a guard: throws.
+void shard_job_input_add(ShardJob* job, std::span<const std::uint8_t> code, RowId row);
+uint64 shard_job_rows(const ShardJob* job);
+
+/// Builds on `threads` threads and waits, open to interrupts. `report` (may be null) is called now and then with the build's state.
+void shard_job_run(ShardJob* job, const IndexOptions& options, int threads, void (*report)(const Progress&));
+
+/// Where a shard goes.
+struct ShardExtents {
+    BlockNumber first_block;
+    uint32 pages;
+    BlockNumber tombstone_block;
+    uint32 tombstone_pages;
+    uint64 generation;
+};
+/// Sizes of the extents that the built shard needs; blocks and generation are left open.
+ShardExtents shard_job_extents(const ShardJob* job);
+/// Writes the sealed pages, logged and handed to the kernel. Tombstone pages and publication are the caller's.
+ShardEntry shard_job_write(ShardJob* job, Relation index, const MetaPage& meta, const ShardExtents& extents);
+
+/// Threads that maintenance of this table may use: 1 + max_parallel_maintenance_workers, or the table's parallel_workers.
+int maintenance_threads(Relation heap);
+
+}  // namespace nphd

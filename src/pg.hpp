@@ -1,0 +1,153 @@
+// The one place that includes PostgreSQL from C++, and the one place that knows how its versions 15 to 18 differ.
+//
+// A file of src/ includes it before everything else: postgres.h sets up the C library for itself, and it replaces
+// printf and its relatives by macros, which the C++ standard headers take back only if they come later.
+#pragma once
+
+extern "C" {
+#include "postgres.h"
+
+#if PG_VERSION_NUM < \
+    160000  // there PGDLLEXPORT is empty on ELF, so a module with hidden visibility would export nothing
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
+#include "access/amapi.h"
+#include "access/amvalidate.h"
+#include "access/detoast.h"
+#include "access/genam.h"
+#include "access/generic_xlog.h"
+#include "access/relation.h"
+#include "access/reloptions.h"
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xlog_internal.h"
+#include "access/xloginsert.h"
+#include "catalog/index.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_amproc.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_type.h"
+#include "commands/progress.h"
+#include "commands/tablespace.h"
+#include "commands/vacuum.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "pgstat.h"
+#include "port/pg_bitutils.h"
+#include "port/pg_bswap.h"
+#include "port/pg_crc32c.h"
+#include "postmaster/autovacuum.h"
+#include "storage/bufmgr.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/smgr.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/backend_progress.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/selfuncs.h"
+#include "utils/snapmgr.h"
+#include "utils/sortsupport.h"
+#include "utils/spccache.h"
+#include "utils/syscache.h"
+#include "utils/tuplestore.h"
+#include "utils/uuid.h"
+#include "utils/varbit.h"
+#include "utils/wait_event.h"
+
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#include "varatt.h"
+#endif
+}
+
+/// Defines a function that SQL can call: its registration, and the start of its definition with C linkage.
+#define NPHD_FUNCTION(name)    \
+    extern "C" {               \
+    PG_FUNCTION_INFO_V1(name); \
+    }                          \
+    extern "C" PGDLLEXPORT Datum name(PG_FUNCTION_ARGS)
+
+/// Raises an error of an input function. From 16 on it is a soft one if the caller asked for that: the error goes to
+/// its context and the *calling function returns* a null Datum; otherwise, and before 16, it is an ordinary ERROR.
+#if PG_VERSION_NUM >= 160000
+#define NPHD_INPUT_ERROR(fcinfo, ...) ereturn((fcinfo)->context, Datum{0}, __VA_ARGS__)
+#else
+#define NPHD_INPUT_ERROR(fcinfo, ...) ereport(ERROR, __VA_ARGS__)
+#endif
+
+namespace nphd {
+
+/// Pins `buffer` if it still holds the block.
+inline bool read_recent_buffer(Relation rel, ForkNumber fork, BlockNumber block, Buffer buffer) {
+#if PG_VERSION_NUM >= 160000
+    return ReadRecentBuffer(rel->rd_locator, fork, block, buffer);
+#else
+    return ReadRecentBuffer(rel->rd_node, fork, block, buffer);
+#endif
+}
+
+/// Path of the first segment file of the main fork.
+inline void relation_path(Relation rel, char* out, Size size) {
+#if PG_VERSION_NUM >= 180000
+    strlcpy(out, relpathbackend(rel->rd_locator, rel->rd_backend, MAIN_FORKNUM).str, size);
+#elif PG_VERSION_NUM >= 160000
+    strlcpy(out, relpathbackend(rel->rd_locator, rel->rd_backend, MAIN_FORKNUM), size);
+#else
+    strlcpy(out, relpathbackend(rel->rd_node, rel->rd_backend, MAIN_FORKNUM), size);
+#endif
+}
+
+/// Data files written around the page cache cannot be read through a mapping.
+inline bool direct_io_in_use() {
+#if PG_VERSION_NUM >= 160000
+    return (io_direct_flags & IO_DIRECT_DATA) != 0;
+#else
+    return false;
+#endif
+}
+
+inline void vacuum_pause() {
+#if PG_VERSION_NUM >= 180000
+    vacuum_delay_point(false);
+#else
+    vacuum_delay_point();
+#endif
+}
+
+inline bool owns_relation(Oid relation, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(RelationRelationId, relation, role);
+#else
+    return pg_class_ownercheck(relation, role);
+#endif
+}
+
+}  // namespace nphd

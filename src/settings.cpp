@@ -1,0 +1,37 @@
+#include "src/settings.hpp"
+
+#include "engine/search/nearest.hpp"
+
+namespace nphd {
+
+Settings settings;
+
+static int shard_access_choice;
+
+static const struct config_enum_entry shard_access_choices[] = {
+    {"mapped", static_cast<int>(ShardAccess::mapped), false},
+    {"buffered", static_cast<int>(ShardAccess::buffered), false},
+    {nullptr, 0, false},
+};
+
+static void assign_shard_access(int value, void*) { settings.shard_access = static_cast<ShardAccess>(value); }
+
+void define_settings() {
+    DefineCustomIntVariable("nphd.ef_search", "Candidates that are settled before an index scan returns its first row.",
+                            "0 takes the index's option ef_search, or the built-in default.", &settings.ef_search, 0, 0,
+                            kMaxEfSearch, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("nphd.visit_limit",
+                            "Codes visited in one graph before the search settles for nphd.ef_search candidates.",
+                            nullptr, &settings.visit_limit, static_cast<int>(NearestOptions{}.visit_cap), 1, INT_MAX,
+                            PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("nphd.exact", "Makes index scans compare every code, so that they miss nothing.", nullptr,
+                             &settings.exact, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomEnumVariable("nphd.shard_access", "How sealed shards are read.",
+                             "mapped: in place, through the kernel's page cache; buffered: copied through shared "
+                             "buffers into the backend's memory.",
+                             &shard_access_choice, static_cast<int>(ShardAccess::mapped), shard_access_choices,
+                             PGC_USERSET, 0, nullptr, assign_shard_access, nullptr);
+    MarkGUCPrefixReserved("nphd");
+}
+
+}  // namespace nphd

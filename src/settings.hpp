@@ -1,0 +1,22 @@
+// The settings (GUCs) of the extension.
+#pragma once
+
+#include "src/pg.hpp"
+
+namespace nphd {
+
+enum class ShardAccess : int { mapped, buffered };
+
+struct Settings {
+    int ef_search;             // 0: the index's option
+    int visit_limit;           // nodes per lane before the slack rule gives way to ef_search
+    bool exact;                // scan instead of walking graphs
+    ShardAccess shard_access;  // how sealed shards are read
+};
+extern Settings settings;
+
+inline constexpr int kMaxEfSearch = 100000;
+
+void define_settings();
+
+}  // namespace nphd

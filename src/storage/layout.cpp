@@ -1,0 +1,45 @@
+#include "src/storage/layout.hpp"
+
+namespace nphd {
+
+void init_page(Page page, PageKind kind, uint64 incarnation, uint64 generation, uint32 position, uint32 data_end) {
+    PageInit(page, BLCKSZ, 0);
+    reinterpret_cast<PageHeader>(page)->pd_lower = static_cast<LocationIndex>(data_end);
+    PageStamp* stamp = page_stamp(page);
+    *stamp = PageStamp{};
+    stamp->magic = kShardMagic;
+    stamp->kind = static_cast<uint16>(kind);
+    stamp->format = kShardFormat;
+    stamp->incarnation = incarnation;
+    stamp->generation = generation;
+    stamp->position = position;
+}
+
+void check_page(Relation index, Buffer buffer, PageKind kind, uint64 incarnation, uint64 generation) {
+    Page page = BufferGetPage(buffer);
+    const PageStamp* stamp = page_stamp(page);
+    if (PageIsNew(page)) report_damage(index, BufferGetBlockNumber(buffer), "a zeroed page");
+    if (stamp->magic != kShardMagic || stamp->kind != static_cast<uint16>(kind))
+        report_damage(index, BufferGetBlockNumber(buffer), "a page of another kind");
+    if (stamp->incarnation != incarnation) report_damage(index, BufferGetBlockNumber(buffer), "a page of another index");
+    if (stamp->generation != generation)
+        report_damage(index, BufferGetBlockNumber(buffer), "a page of another generation");
+}
+
+void report_damage(Relation index, BlockNumber block, const char* what) {
+    ereport(ERROR,
+            (errcode(ERRCODE_INDEX_CORRUPTED),
+             errmsg("index \"%s\" is damaged at block %u", RelationGetRelationName(index), block),
+             errdetail("Found %s.", what), errhint("REINDEX it: the table's data does not depend on the index.")));
+    pg_unreachable();
+}
+
+Locator locator_of(Relation rel) {
+#if PG_VERSION_NUM >= 160000
+    return {rel->rd_locator.spcOid, rel->rd_locator.dbOid, rel->rd_locator.relNumber};
+#else
+    return {rel->rd_node.spcNode, rel->rd_node.dbNode, rel->rd_node.relNode};
+#endif
+}
+
+}  // namespace nphd

@@ -1,0 +1,160 @@
+// The mutable part of the index as bytes: meta page, manifest, pending pages, tombstone pages. (Sealed shards:
+// engine/shard/format.hpp.) Every page starts with PostgreSQL's header and our PageStamp, data begins at kPageDataOffset, and
+// pd_lower covers all data, since Generic WAL zeroes the hole behind it.
+//
+// Who locks what, and why a crash at any line is harmless, is told in docs/architecture.md, "Protocols".
+#pragma once
+
+#include "src/pg.hpp"
+
+#include "engine/shard/format.hpp"
+
+namespace nphd {
+
+static_assert(kPageBytes == BLCKSZ, "nphd needs PostgreSQL's usual block size of 8192 bytes");
+
+inline constexpr uint32 kMetaMagic = 0x4D50504E;  // "NPPM"
+inline constexpr uint32 kFormatVersion = 1;
+inline constexpr BlockNumber kMetaBlock = 0;
+
+/// Which files an extent's bytes were sealed in: a copied relation (CREATE DATABASE, SET TABLESPACE) has another locator.
+struct Locator {
+    Oid tablespace;
+    Oid database;
+    uint32 relation;
+    friend bool operator==(const Locator&, const Locator&) = default;
+};
+static_assert(sizeof(Locator) == 12);
+
+/// Build options, frozen when the index is built.
+struct IndexOptions {
+    uint32 metric;  // Metric
+    uint32 m;
+    uint32 ef_construction;
+    uint32 prefix_bytes;  // 0: no prefix edges
+};
+
+/// Block 0. Changed under its exclusive buffer lock only, each change one WAL record.
+struct MetaPage {
+    uint32 magic;
+    uint32 format_version;
+    uint64 incarnation;  // random id of the index, stamped on every page
+    IndexOptions options;
+
+    // The manifest in force; no blocks: an empty index.
+    uint64 manifest_version;
+    BlockNumber manifest_block;  // InvalidBlockNumber: none
+    uint32 manifest_pages;
+    uint32 manifest_bytes;
+    uint32 manifest_crc;
+
+    // The open pending segment.
+    uint64 segment_id;
+    BlockNumber segment_head;  // InvalidBlockNumber: nothing inserted yet
+    BlockNumber segment_tail;
+    uint32 segment_pages;
+    BlockNumber chunk_next;  // blocks set aside for pending pages: [chunk_next, chunk_end)
+    BlockNumber chunk_end;
+
+    // Blocks at and past alloc_end are free, whatever the length of the file.
+    BlockNumber alloc_end;
+    uint64 next_generation;
+
+    uint64 tombstone_epoch;  // moves whenever a tombstone or a dead mark was set
+    uint64 reserved[25];
+};
+static_assert(sizeof(MetaPage) == 304);
+
+/// A manifest is this header, then `shards` ShardEntry, `segments` SegmentEntry, `extents` ExtentEntry, laid over whole pages.
+struct ManifestHeader {
+    uint64 version;
+    uint32 shards;
+    uint32 segments;
+    uint32 extents;
+    uint32 reserved;
+};
+static_assert(sizeof(ManifestHeader) == 24);
+
+struct ShardEntry {
+    uint64 generation;  // of its extents; never given twice, so it names the shard
+    BlockNumber first_block;  // sealed pages
+    uint32 pages;
+    BlockNumber tombstone_block;
+    uint32 tombstone_pages;
+    uint64 nodes;
+    uint64 postings;
+    uint64 seal_lsn;  // end of the last page image; 0: not WAL-logged
+    Locator sealed_in;
+    uint32 lanes;
+    uint64 reserved[7];
+};
+static_assert(sizeof(ShardEntry) == 120);
+
+/// A frozen pending segment: nobody appends to it any more.
+struct SegmentEntry {
+    uint64 id;
+    BlockNumber head;
+    uint32 reserved;
+};
+static_assert(sizeof(SegmentEntry) == 16);
+
+enum class ExtentState : uint16 { free = 1, reserved = 2, live = 3, retired = 4 };
+enum class ExtentKind : uint16 { none = 0, manifest = 1, pending = 2, shard = 3, tombstones = 4 };
+
+struct ExtentEntry {
+    BlockNumber first;
+    uint32 blocks;
+    uint16 state;  // ExtentState
+    uint16 kind;   // ExtentKind
+    uint32 reserved;
+    uint64 generation;
+    uint64 retire_xid;  // FullTransactionId, 0 unless retired
+};
+static_assert(sizeof(ExtentEntry) == 32);
+
+/// Header of a pending page, at kPageDataOffset; entries follow until pd_lower.
+struct PendingHeader {
+    BlockNumber next;  // InvalidBlockNumber: the segment's tail
+    uint32 frozen;     // 1: the segment takes no more entries
+    uint32 entries;
+    uint32 reserved;
+};
+static_assert(sizeof(PendingHeader) == 16);
+inline constexpr uint32 kPendingDataOffset = kPageDataOffset + sizeof(PendingHeader);
+
+/// One inserted row, followed by the code's bytes, padded to an even length.
+struct PendingEntry {
+    PackedRowId row;
+    uint16 length;  // of the code in bytes; kPendingDead is set once VACUUM removed the row
+
+    static constexpr uint16 kDead = 0x8000;
+    uint32 code_bytes() const { return length & ~kDead; }
+    bool dead() const { return (length & kDead) != 0; }
+    const uint8* code() const { return reinterpret_cast<const uint8*>(this + 1); }
+    static uint32 size_for(uint32 code_bytes) { return sizeof(PendingEntry) + ((code_bytes + 1) & ~1u); }
+    uint32 size() const { return size_for(code_bytes()); }
+};
+static_assert(sizeof(PendingEntry) == 8);
+static_assert(sizeof(PendingEntry) + kMaxCodeBytes <= BLCKSZ - kPendingDataOffset);
+
+/// Tombstone pages hold bits from kPageDataOffset to the page's end, lowest bit first: bit p is posting p of the shard.
+inline constexpr uint32 kTombstonesPerPage = kPageDataBytes * 8;
+
+inline PageStamp* page_stamp(Page page) { return reinterpret_cast<PageStamp*>(page + kPageStampOffset); }
+template <class T>
+T* page_data(Page page) {
+    return reinterpret_cast<T*>(page + kPageDataOffset);
+}
+
+/// An empty page of ours whose data area up to `data_end` (an offset within the page) counts as used.
+void init_page(Page page, PageKind kind, uint64 incarnation, uint64 generation, uint32 position, uint32 data_end);
+
+/// ERROR (index corrupted) unless the page carries our stamp with this kind, incarnation and generation.
+void check_page(Relation index, Buffer buffer, PageKind kind, uint64 incarnation, uint64 generation);
+
+/// ERROR XX002 that names the index and the block, with the hint to REINDEX.
+[[noreturn]] void report_damage(Relation index, BlockNumber block, const char* what);
+
+Locator locator_of(Relation rel);
+
+}  // namespace nphd

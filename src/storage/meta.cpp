@@ -1,0 +1,106 @@
+#include "src/storage/meta.hpp"
+
+#include "src/storage/blocks.hpp"
+
+namespace nphd {
+
+static constexpr uint32 kMetaEnd = kPageDataOffset + sizeof(MetaPage);
+
+void meta_create(Relation index, ForkNumber fork, const IndexOptions& options) {
+    uint64 incarnation = 0;
+    if (!pg_strong_random(&incarnation, sizeof incarnation))
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate a random index id")));
+
+    Buffer buffer = ReadBufferExtended(index, fork, P_NEW, RBM_ZERO_AND_LOCK, nullptr);
+    if (BufferGetBlockNumber(buffer) != kMetaBlock)
+        elog(ERROR, "the meta page of index \"%s\" is not its first block", RelationGetRelationName(index));
+
+    START_CRIT_SECTION();
+    Page page = BufferGetPage(buffer);
+    init_page(page, PageKind::meta, incarnation, 0, 0, kMetaEnd);
+    auto* meta = page_data<MetaPage>(page);
+    *meta = MetaPage{};
+    meta->magic = kMetaMagic;
+    meta->format_version = kFormatVersion;
+    meta->incarnation = incarnation;
+    meta->options = options;
+    meta->manifest_block = InvalidBlockNumber;
+    meta->segment_id = 1;
+    meta->segment_head = InvalidBlockNumber;
+    meta->segment_tail = InvalidBlockNumber;
+    meta->alloc_end = kMetaBlock + 1;
+    meta->chunk_next = meta->chunk_end = meta->alloc_end;
+    meta->next_generation = 1;
+    MarkBufferDirty(buffer);
+    if (RelationNeedsWAL(index) || fork == INIT_FORKNUM) log_newpage_buffer(buffer, true);
+    END_CRIT_SECTION();
+    UnlockReleaseBuffer(buffer);
+}
+
+static void check_meta(Relation index, Page page) {
+    const PageStamp* stamp = page_stamp(page);
+    const auto* meta = page_data<MetaPage>(page);
+    if (PageIsNew(page) || stamp->magic != kShardMagic || stamp->kind != static_cast<uint16>(PageKind::meta) ||
+        meta->magic != kMetaMagic || stamp->incarnation != meta->incarnation)
+        report_damage(index, kMetaBlock, "no meta page");
+    if (meta->format_version != kFormatVersion)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("index \"%s\" has format version %u, this library reads version %u",
+                               RelationGetRelationName(index), meta->format_version, kFormatVersion),
+                        errhint("REINDEX it, or install the library that wrote it.")));
+}
+
+void meta_read(Relation index, MetaPage* out) {
+    Buffer buffer = ReadBuffer(index, kMetaBlock);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    check_meta(index, BufferGetPage(buffer));
+    *out = *page_data<MetaPage>(BufferGetPage(buffer));
+    UnlockReleaseBuffer(buffer);
+}
+
+void meta_change_begin(Relation index, MetaChange* change) {
+    change->index = index;
+    change->buffer = ReadBuffer(index, kMetaBlock);
+    LockBuffer(change->buffer, BUFFER_LOCK_EXCLUSIVE);
+    check_meta(index, BufferGetPage(change->buffer));
+    change->record = GenericXLogStart(index);
+    change->meta = page_data<MetaPage>(GenericXLogRegisterBuffer(change->record, change->buffer, 0));
+}
+
+Page meta_change_add(MetaChange* change, Buffer buffer, bool new_page) {
+    return GenericXLogRegisterBuffer(change->record, buffer, new_page ? GENERIC_XLOG_FULL_IMAGE : 0);
+}
+
+void meta_change_finish(MetaChange* change) {
+    GenericXLogFinish(change->record);
+    UnlockReleaseBuffer(change->buffer);
+}
+
+void meta_change_abort(MetaChange* change) {
+    GenericXLogAbort(change->record);
+    UnlockReleaseBuffer(change->buffer);
+}
+
+BlockNumber meta_reserve_blocks(Relation index, uint32 blocks) {
+    MetaChange change;
+    meta_change_begin(index, &change);
+    const BlockNumber first = change.meta->alloc_end;
+    if (blocks > MaxBlockNumber - first) {
+        meta_change_abort(&change);
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("index \"%s\" is too large", RelationGetRelationName(index))));
+    }
+    change.meta->alloc_end = first + blocks;
+    meta_change_finish(&change);
+    return first;
+}
+
+uint64 meta_next_generation(Relation index) {
+    MetaChange change;
+    meta_change_begin(index, &change);
+    const uint64 generation = change.meta->next_generation++;
+    meta_change_finish(&change);
+    return generation;
+}
+
+}  // namespace nphd

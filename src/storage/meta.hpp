@@ -1,0 +1,36 @@
+// The meta page: the one place that says what the index consists of. Also hands out blocks.
+#pragma once
+
+#include "src/storage/layout.hpp"
+
+namespace nphd {
+
+/// Writes the meta page of an empty index into block 0 of the (empty) fork. Init forks are always WAL-logged.
+void meta_create(Relation index, ForkNumber fork, const IndexOptions& options);
+
+/// A copy of the meta page, taken under its share lock. ERROR when the page is not ours or of an unknown format.
+void meta_read(Relation index, MetaPage* out);
+
+/// A change of the meta page, together with up to three other pages, as one WAL record:
+/// begin() locks block 0 exclusively, add() registers further pages (locked exclusively by the caller, after the meta page),
+/// finish() writes the record; the caller releases the pages that it added. Plain data: safe under ereport.
+struct MetaChange {
+    Relation index;
+    Buffer buffer;
+    GenericXLogState* record;
+    MetaPage* meta;  // the copy to change
+};
+void meta_change_begin(Relation index, MetaChange* change);
+Page meta_change_add(MetaChange* change, Buffer buffer, bool new_page);
+void meta_change_finish(MetaChange* change);
+/// Gives up: nothing is changed, block 0 is released.
+void meta_change_abort(MetaChange* change);
+
+/// Reserves `blocks` consecutive blocks at the high-water mark in a record of its own. Until the caller's manifest names them nobody
+/// owns them; after a crash they lie below alloc_end unowned, which costs space until they are reclaimed and nothing else.
+BlockNumber meta_reserve_blocks(Relation index, uint32 blocks);
+
+/// A generation for new extents: a number never given before in this index.
+uint64 meta_next_generation(Relation index);
+
+}  // namespace nphd

@@ -1,0 +1,175 @@
+// Lock order: meta page, then tail page, then new page. An insert that finds room takes the meta page's share lock and the tail's exclusive
+// lock one after the other, never both; because the segment may have been frozen, or got a new tail, in between, it looks at the
+// page again and starts over if so. Freezing (maintenance/fold.cpp) sets the tail's flag and moves the meta page on in one record under both locks, so
+// an entry is either on a page of the segment before it was frozen, or in its successor.
+//
+// A crash: an append is one record. Linking a page (old tail, new page, meta page) is one record too; a file that was extended before that
+// record has zeroed blocks past alloc_end, which the next link initialises.
+
+#include "src/storage/pending.hpp"
+
+#include "src/storage/blocks.hpp"
+
+namespace nphd {
+
+// Blocks are set aside in growing runs, so that a segment becomes few extents without blowing up small indexes.
+static constexpr uint32 kMaxChunkBlocks = 64;
+
+static uint32 page_end(Page page) { return reinterpret_cast<PageHeader>(page)->pd_lower; }
+
+static void append_entry(Page page, ItemPointer row, const uint8* code, uint32 bytes) {
+    auto* header = page_data<PendingHeader>(page);
+    char* at = page + page_end(page);
+    PendingEntry entry;
+    entry.row = PackedRowId::pack({ItemPointerGetBlockNumber(row), ItemPointerGetOffsetNumber(row)});
+    entry.length = static_cast<uint16>(bytes);
+    memcpy(at, &entry, sizeof entry);
+    memcpy(at + sizeof entry, code, bytes);
+    if (bytes & 1) at[sizeof entry + bytes] = 0;
+    header->entries++;
+    reinterpret_cast<PageHeader>(page)->pd_lower += PendingEntry::size_for(bytes);
+}
+
+static BlockNumber take_block(MetaPage* meta) {
+    if (meta->chunk_next >= meta->chunk_end) {
+        const uint32 run = Min(Max(meta->segment_pages, 1u), kMaxChunkBlocks);
+        meta->chunk_next = meta->alloc_end;
+        meta->chunk_end = meta->alloc_end + run;
+        meta->alloc_end = meta->chunk_end;
+    }
+    return meta->chunk_next++;
+}
+
+// Appends on a new page, linked to the tail unless the segment is empty. False: the tail has room again (another backend linked a
+// page meanwhile); nothing was done.
+static bool append_on_new_page(Relation index, ItemPointer row, const uint8* code, uint32 bytes) {
+    MetaChange change;
+    meta_change_begin(index, &change);
+    MetaPage* meta = change.meta;
+
+    Buffer tail = InvalidBuffer;
+    if (meta->segment_tail != InvalidBlockNumber) {
+        tail = ReadBuffer(index, meta->segment_tail);
+        LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
+        check_page(index, tail, PageKind::pending, meta->incarnation, meta->segment_id);
+        if (page_end(BufferGetPage(tail)) + PendingEntry::size_for(bytes) <= BLCKSZ) {
+            UnlockReleaseBuffer(tail);
+            meta_change_abort(&change);
+            return false;
+        }
+    }
+
+    const BlockNumber block = take_block(meta);
+    Buffer fresh = block_create(index, block, nullptr);
+    Page page = meta_change_add(&change, fresh, true);
+    init_page(page, PageKind::pending, meta->incarnation, meta->segment_id, meta->segment_pages, kPendingDataOffset);
+    *page_data<PendingHeader>(page) = PendingHeader{InvalidBlockNumber, 0, 0, 0};
+    append_entry(page, row, code, bytes);
+    if (BufferIsValid(tail))
+        page_data<PendingHeader>(meta_change_add(&change, tail, false))->next = block;
+    else
+        meta->segment_head = block;
+    meta->segment_tail = block;
+    meta->segment_pages++;
+    meta_change_finish(&change);
+
+    UnlockReleaseBuffer(fresh);
+    if (BufferIsValid(tail)) UnlockReleaseBuffer(tail);
+    return true;
+}
+
+enum class Append { done, no_room, moved };
+
+static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer row, const uint8* code, uint32 bytes) {
+    if (meta.segment_tail == InvalidBlockNumber) return Append::no_room;
+    Buffer tail = ReadBuffer(index, meta.segment_tail);
+    LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
+    check_page(index, tail, PageKind::pending, meta.incarnation, meta.segment_id);
+    const auto* header = page_data<PendingHeader>(BufferGetPage(tail));
+    Append result = Append::done;
+    if (header->frozen || header->next != InvalidBlockNumber) {
+        result = Append::moved;
+    } else if (page_end(BufferGetPage(tail)) + PendingEntry::size_for(bytes) > BLCKSZ) {
+        result = Append::no_room;
+    } else {
+        GenericXLogState* record = GenericXLogStart(index);
+        append_entry(GenericXLogRegisterBuffer(record, tail, 0), row, code, bytes);
+        GenericXLogFinish(record);
+    }
+    UnlockReleaseBuffer(tail);
+    return result;
+}
+
+void pending_append(Relation index, ItemPointer row, const uint8* code, uint32 bytes) {
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        MetaPage meta;
+        meta_read(index, &meta);
+        const Append result = append_on_tail(index, meta, row, code, bytes);
+        if (result == Append::done) return;
+        if (result == Append::no_room && append_on_new_page(index, row, code, bytes)) return;
+    }
+}
+
+PendingReader pending_reader(Relation index, const MetaPage& meta, uint64 segment_id, BlockNumber head) {
+    return {index, meta.incarnation, segment_id, head, InvalidBlockNumber, 0, nullptr};
+}
+
+bool pending_next_page(PendingReader* reader, char* page) {
+    if (reader->next == InvalidBlockNumber) return false;
+    CHECK_FOR_INTERRUPTS();
+    reader->block = reader->next;
+    Buffer buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, reader->block, RBM_NORMAL, reader->strategy);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    check_page(reader->index, buffer, PageKind::pending, reader->incarnation, reader->segment_id);
+    Page source = BufferGetPage(buffer);
+    // Positions count up along the chain, so a chain bent into a ring is noticed at once.
+    if (page_stamp(source)->position != reader->position || page_end(source) < kPendingDataOffset ||
+        page_end(source) > BLCKSZ)
+        report_damage(reader->index, reader->block, "a pending page out of its place");
+    memcpy(page, source, page_end(source));
+    UnlockReleaseBuffer(buffer);
+    reader->next = page_data<PendingHeader>(page)->next;
+    reader->position++;
+    return true;
+}
+
+PendingEntry* pending_next_entry(Relation index, BlockNumber block, PendingCursor* cursor) {
+    const uint32 end = page_end(cursor->page);
+    if (cursor->offset >= end) return nullptr;
+    auto* entry = reinterpret_cast<PendingEntry*>(cursor->page + cursor->offset);
+    if (cursor->offset + sizeof(PendingEntry) > end || entry->code_bytes() > kMaxCodeBytes ||
+        cursor->offset + entry->size() > end)
+        report_damage(index, block, "a pending entry that leaves its page");
+    cursor->offset += entry->size();
+    return entry;
+}
+
+uint32 pending_mark_dead(const PendingReader* reader, IndexBulkDeleteCallback dead, void* state, uint64* live) {
+    Buffer buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, reader->block, RBM_NORMAL, reader->strategy);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    check_page(reader->index, buffer, PageKind::pending, reader->incarnation, reader->segment_id);
+    GenericXLogState* record = GenericXLogStart(reader->index);
+    PendingCursor cursor = pending_cursor(GenericXLogRegisterBuffer(record, buffer, 0));
+    uint32 marked = 0;
+    while (PendingEntry* entry = pending_next_entry(reader->index, reader->block, &cursor)) {
+        if (entry->dead()) continue;
+        const RowId row = entry->row.unpack();
+        ItemPointerData tid;
+        ItemPointerSet(&tid, row.block, row.offset);
+        if (dead(&tid, state)) {
+            entry->length |= PendingEntry::kDead;
+            marked++;
+        } else {
+            ++*live;
+        }
+    }
+    if (marked > 0)
+        GenericXLogFinish(record);
+    else
+        GenericXLogAbort(record);
+    UnlockReleaseBuffer(buffer);
+    return marked;
+}
+
+}  // namespace nphd

@@ -1,0 +1,37 @@
+// The pending area: chains of pages that take inserts until a fold makes a shard of them.
+#pragma once
+
+#include "src/storage/meta.hpp"
+
+namespace nphd {
+
+/// Appends one row to the open segment, WAL-logged. `bytes` <= kMaxCodeBytes.
+void pending_append(Relation index, ItemPointer row, const uint8* code, uint32 bytes);
+
+/// Reads a segment page by page: each call copies one page into `page` (BLCKSZ bytes, aligned) and steps to the next. Pages stay as they are
+/// but for dead marks and, in the open segment, further entries.
+struct PendingReader {
+    Relation index;
+    uint64 incarnation;
+    uint64 segment_id;
+    BlockNumber next;     // InvalidBlockNumber: at the end
+    BlockNumber block;    // of the page last read
+    uint32 position;      // of the next page in its segment: bounds the walk
+    BufferAccessStrategy strategy;
+};
+PendingReader pending_reader(Relation index, const MetaPage& meta, uint64 segment_id, BlockNumber head);
+bool pending_next_page(PendingReader* reader, char* page);
+
+/// Walks the entries of a page copy. Each entry was checked to lie inside the page.
+struct PendingCursor {
+    char* page;
+    uint32 offset;
+};
+inline PendingCursor pending_cursor(char* page) { return {page, kPendingDataOffset}; }
+PendingEntry* pending_next_entry(Relation index, BlockNumber block, PendingCursor* cursor);
+
+/// Calls `dead` for every row id on the page at reader->block that carries no dead mark yet and marks those it says are dead, in one WAL record.
+/// Returns how many it marked; *live is raised by the entries left.
+uint32 pending_mark_dead(const PendingReader* reader, IndexBulkDeleteCallback dead, void* state, uint64* live);
+
+}  // namespace nphd

@@ -1,0 +1,212 @@
+// A mapped page is certainly what redo or a sealing backend wrote only once it was handed to the kernel. Sealing flushes before it publishes, but other
+// ways bring pages into the buffer pool alone: redo on a standby, and copies of the relation. So before a backend maps a shard for the
+// first time it flushes the shard's dirty blocks, unless a completed checkpoint proves that there are none: the relation is permanent, the shard
+// was sealed in these very files (a copy takes the seal LSN along, but not the flush), and the seal LSN is not past the redo pointer of
+// the last *completed* checkpoint or restartpoint. (The redo pointer of GetRedoRecPtr() moves when one begins.)
+//
+// A mapping is only used under a lock on the index held since the relation's locator was compared, so the files cannot be cut or
+// removed under it.
+
+#include "src/storage/shard_cache.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "src/guard.hpp"
+#include "src/settings.hpp"
+#include "src/storage/blocks.hpp"
+#include "src/storage/sigbus_guard.hpp"
+#include "src/storage/tombstones.hpp"
+
+namespace nphd {
+
+static CachedShard* cache = nullptr;
+
+static void close_shard(void* arg) {
+    auto* shard = static_cast<CachedShard*>(arg);
+    delete shard->view;
+    if (shard->mapped && shard->pages != nullptr) munmap(shard->pages, shard->bytes);
+}
+
+static bool use_mapping(Relation index) {
+    return settings.shard_access == ShardAccess::mapped && !RelationUsesLocalBuffers(index) && !direct_io_in_use();
+}
+
+static bool flushed_by_checkpoint(Relation index, const ShardEntry& entry) {
+    if (!RelationNeedsWAL(index) || entry.seal_lsn == 0 || !(locator_of(index) == entry.sealed_in)) return false;
+    XLogRecPtr redo;
+    TimeLineID timeline;
+    GetOldestRestartPoint(&redo, &timeline);
+    return entry.seal_lsn <= redo;
+}
+
+// Maps the piece of one segment file; false with errno when it cannot, errno 0 when the file is too short.
+static bool map_piece(const char* path, BlockNumber block_in_file, uint32 blocks, uint8* at) {
+    const int fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+    if (fd < 0) return false;
+    struct stat status;
+    bool ok = fstat(fd, &status) == 0;
+    const off_t offset = static_cast<off_t>(block_in_file) * BLCKSZ;
+    if (ok && status.st_size < offset + static_cast<off_t>(blocks) * BLCKSZ) {
+        errno = 0;
+        ok = false;
+    }
+    if (ok)
+        ok = mmap(at, static_cast<Size>(blocks) * BLCKSZ, PROT_READ, MAP_SHARED | MAP_FIXED, fd, offset) != MAP_FAILED;
+    const int error = errno;
+    CloseTransientFile(fd);
+    errno = error;
+    return ok;
+}
+
+static void map_shard(Relation index, const ShardEntry& entry, CachedShard* shard) {
+    if (!flushed_by_checkpoint(index, entry)) blocks_flush(index, entry.first_block, entry.pages);
+
+    void* reserved = mmap(nullptr, shard->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (reserved == MAP_FAILED)
+        ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not reserve address space for a shard: %m")));
+    shard->pages = static_cast<uint8*>(reserved);
+    shard->mapped = true;  // from here on the context's callback unmaps
+
+    char first_path[MAXPGPATH];
+    relation_path(index, first_path, sizeof first_path);
+    uint8* at = shard->pages;
+    for (BlockNumber block = entry.first_block, end = entry.first_block + entry.pages; block < end;) {
+        const uint32 segment = block / RELSEG_SIZE, offset = block % RELSEG_SIZE;
+        const uint32 blocks = Min(end - block, static_cast<uint32>(RELSEG_SIZE) - offset);
+        char path[MAXPGPATH + 16];
+        if (segment == 0)
+            strlcpy(path, first_path, sizeof path);
+        else
+            snprintf(path, sizeof path, "%s.%u", first_path, segment);
+        if (!map_piece(path, offset, blocks, at)) {
+            if (errno == 0) report_damage(index, block, "a file that is shorter than the manifest says");
+            ereport(ERROR, (errcode_for_file_access(), errmsg("could not map file \"%s\": %m", path)));
+        }
+        at += static_cast<Size>(blocks) * BLCKSZ;
+        block += blocks;
+    }
+}
+
+static void copy_shard(Relation index, const ShardEntry& entry, CachedShard* shard) {
+    BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+    // The data area of a page begins at byte 64: keep the codes on cache lines.
+    auto* raw = static_cast<uint8*>(MemoryContextAllocHuge(shard->context, shard->bytes + PG_CACHE_LINE_SIZE));
+    shard->pages = reinterpret_cast<uint8*>(TYPEALIGN(64, raw));
+    for (uint32 i = 0; i < entry.pages; ++i) {
+        CHECK_FOR_INTERRUPTS();
+        Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, entry.first_block + i, RBM_NORMAL, strategy);
+        LockBuffer(buffer, BUFFER_LOCK_SHARE);
+        memcpy(shard->pages + static_cast<Size>(i) * BLCKSZ, BufferGetPage(buffer), BLCKSZ);
+        UnlockReleaseBuffer(buffer);
+    }
+    FreeAccessStrategy(strategy);
+}
+
+static void open_view(Relation index, const MetaPage& meta, const ShardEntry& entry, CachedShard* shard) {
+    ShardDamage damage{0, "a page that cannot be read"};
+    bool good = false;
+    guarded([&] { shard->view = new ShardView; });
+    guarded([&] {
+        if (!survives_sigbus([&] {
+                good = open_shard(shard->pages, entry.pages, meta.incarnation, entry.generation, *shard->view, damage);
+            }))
+            good = false;
+    });
+    if (!good) report_damage(index, entry.first_block + damage.page, damage.what);
+    if (shard->view->postings != entry.postings || shard->view->nodes != entry.nodes ||
+        shard->view->metric != static_cast<Metric>(meta.options.metric))
+        report_damage(index, entry.first_block, "a shard with other counts than the manifest's");
+}
+
+static CachedShard* open(Relation index, const MetaPage& meta, const ShardEntry& entry) {
+    // Until it is complete the entry belongs to the caller's context: an error on the way takes it, and its mapping, along.
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "nphd shard", ALLOCSET_SMALL_SIZES);
+    auto* shard = static_cast<CachedShard*>(MemoryContextAllocZero(context, sizeof(CachedShard)));
+    shard->index_oid = RelationGetRelid(index);
+    shard->locator = locator_of(index);
+    shard->generation = entry.generation;
+    shard->context = context;
+    shard->bytes = static_cast<Size>(entry.pages) * BLCKSZ;
+    auto* callback =
+        static_cast<MemoryContextCallback*>(MemoryContextAllocZero(context, sizeof(MemoryContextCallback)));
+    callback->func = close_shard;
+    callback->arg = shard;
+    MemoryContextRegisterResetCallback(context, callback);
+
+    if (use_mapping(index))
+        map_shard(index, entry, shard);
+    else
+        copy_shard(index, entry, shard);
+    open_view(index, meta, entry, shard);
+    shard->tombstones = static_cast<uint8*>(
+        MemoryContextAllocExtended(context, entry.tombstone_pages * kPageDataBytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    shard->dead = tombstones_load(index, meta, entry, shard->tombstones);
+    shard->tombstone_epoch = meta.tombstone_epoch;
+
+    MemoryContextSetParent(context, CacheMemoryContext);
+    shard->next = cache;
+    cache = shard;
+    return shard;
+}
+
+static void drop(CachedShard** link) {
+    CachedShard* shard = *link;
+    *link = shard->next;
+    MemoryContextDelete(shard->context);
+}
+
+CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry) {
+    const bool mapped = use_mapping(index);
+    CachedShard* found = nullptr;
+    for (CachedShard** link = &cache; *link != nullptr && found == nullptr;) {
+        CachedShard* shard = *link;
+        if (shard->index_oid == RelationGetRelid(index) &&
+            shard->generation == entry.generation && shard->mapped == mapped && shard->locator == locator_of(index))
+            found = shard;
+        else
+            link = &shard->next;
+    }
+    if (found == nullptr) found = open(index, meta, entry);
+    found->stale = false;
+    // A running scan keeps the bitmap that it started with; bits only ever get set, so it may also see newer ones.
+    if (found->tombstone_epoch != meta.tombstone_epoch) {
+        found->dead = tombstones_load(index, meta, entry, found->tombstones);
+        found->tombstone_epoch = meta.tombstone_epoch;
+    }
+    found->users++;
+    return found;
+}
+
+void shard_release(CachedShard* shard) { shard->users--; }
+
+void shard_cache_sweep(Relation index, const Manifest* manifest) {
+    for (CachedShard** link = &cache; *link != nullptr;) {
+        CachedShard* shard = *link;
+        bool keep = shard->users > 0;
+        if (shard->index_oid == RelationGetRelid(index)) {
+            for (uint32 i = 0; i < manifest->header.shards && !keep; ++i) {
+                const ShardEntry& entry = manifest->shards()[i];
+                keep = entry.generation == shard->generation &&
+                       shard->locator == locator_of(index);
+            }
+        } else {
+            keep = keep || !shard->stale;
+        }
+        if (keep)
+            link = &shard->next;
+        else
+            drop(link);
+    }
+}
+
+// May run whenever the backend accepts invalidations: it only marks.
+static void on_relcache_invalidation(Datum, Oid relid) {
+    for (CachedShard* shard = cache; shard != nullptr; shard = shard->next)
+        if (relid == InvalidOid || shard->index_oid == relid) shard->stale = true;
+}
+
+void shard_cache_init() { CacheRegisterRelcacheCallback(on_relcache_invalidation, static_cast<Datum>(0)); }
+
+}  // namespace nphd

@@ -1,0 +1,52 @@
+// Sealed shards as this backend sees them: mapped from the relation's files, or copied through the buffer manager. Kept across scans.
+#pragma once
+
+#include "src/storage/manifest.hpp"
+
+#include "engine/shard/shard_view.hpp"
+
+namespace nphd {
+
+struct CachedShard {
+    // What it is.
+    Oid index_oid;
+    Locator locator;
+    uint64 generation;
+    bool mapped;
+    // Where it is.
+    MemoryContext context;  // owns this struct and, through a callback, mapping and view
+    uint8* pages;
+    Size bytes;
+    ShardView* view;
+    // Which postings are dead.
+    uint8* tombstones;  // tombstone_pages * kPageDataBytes bytes
+    uint64 tombstone_epoch;
+    uint64 dead;
+    // Who uses it.
+    int users;
+    bool stale;  // the relation's cache entry was invalidated, or the manifest no longer lists it
+    CachedShard* next;
+};
+
+/// The shard, opened if need be and pinned until shard_release. Its tombstones are at least as new as `meta`. The caller holds a lock on the
+/// index until after the release. ERROR XX002 when the pages are not what the manifest says.
+CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry);
+/// Never fails; may be called while aborting.
+void shard_release(CachedShard* shard);
+
+/// Closes what this backend keeps of the index and nobody uses, except the shards that `manifest` lists.
+void shard_cache_sweep(Relation index, const Manifest* manifest);
+
+void shard_cache_init();
+
+inline bool posting_dead(const CachedShard* shard, uint64 posting) {
+    return shard->dead > 0 && (shard->tombstones[posting >> 3] >> (posting & 7) & 1);
+}
+
+/// The lanes' tombstones for the engine: empty when there are none.
+inline std::span<const std::uint8_t> tombstones_of(const CachedShard* shard, const ShardEntry& entry) {
+    if (shard->dead == 0) return {};
+    return {shard->tombstones, entry.tombstone_pages * kPageDataBytes};
+}
+
+}  // namespace nphd

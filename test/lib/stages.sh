@@ -1,0 +1,184 @@
+# shellcheck shell=bash
+# The stages of test/run. Each runs in a shell of its own with its output in a log, leaves what it counted in
+# $RESULT ("passed failed" a line) and a remark in $REMARK, and shows more than one line only when something is wrong.
+
+run_stage() {
+    local stage=$1 log=$NPHD_SANDBOX/$1.log status=0 begin ok=0 bad=0 p f verdict=ok
+    RESULT=$NPHD_SANDBOX/$stage.result REMARK=$NPHD_SANDBOX/$stage.remark
+    : >"$RESULT" && : >"$REMARK"
+    begin=$(date +%s%N)
+    # Not in a condition: there, bash would ignore `set -e` inside.
+    set +e
+    (set -euo pipefail && trap stop_servers EXIT && "stage_$stage") >"$log" 2>&1
+    status=$?
+    set -e
+    while read -r p f; do ok=$((ok + p)) bad=$((bad + f)); done <"$RESULT"
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    [ "$bad" -eq 0 ] || verdict=FAILED
+    passed=$((passed + ok)) failed=$((failed + bad))
+    printf '%-10s %-7s %6.1f s  %s\n' "$stage" "$verdict" "$((($(date +%s%N) - begin) / 100000000))e-1" \
+        "$(describe "$ok" "$bad")$(cat "$REMARK")"
+    if [ "$verdict" = FAILED ]; then
+        echo "---- the end of the log of stage $stage"
+        tail -n 60 "$log"
+        show_details "$stage"
+        echo "----"
+    fi
+}
+
+describe() {
+    if [ "$1" -gt 0 ] || [ "$2" -gt 0 ]; then printf '%s passed' "$1"; fi
+    if [ "$2" -gt 0 ]; then printf ', %s failed' "$2"; fi
+}
+
+count() { printf '%s %s\n' "$1" "$2" >>"$RESULT"; }
+remark() { printf '%s' "$*" >>"$REMARK"; }
+
+stop_servers() {
+    local data
+    for data in "$NPHD_SANDBOX"/*/data; do
+        [ ! -f "$data/postmaster.pid" ] || "$("$PG_CONFIG" --bindir)/pg_ctl" -D "$data" -m immediate stop >/dev/null 2>&1 || true
+    done
+}
+
+show_details() {
+    local file
+    for file in "$NPHD_SANDBOX"/"$1"*/regression.diffs "$NPHD_SANDBOX"/"$1"*/output_iso/regression.diffs; do
+        [ ! -s "$file" ] || { echo "---- ${file#"$NPHD_SANDBOX"/}" && head -n 300 "$file"; }
+    done
+    for file in "$NPHD_SANDBOX"/"$1"*/server.log; do
+        [ ! -f "$file" ] || grep -nE 'PANIC|TRAP|terminated by signal' "$file" | head -n 20 || true
+    done
+    if [ "$1" = tap ]; then
+        for file in $(grep -lE '^\[[0-9:.]+\].* not ok |^#   Failed|died:|Bailout' "$NPHD_SANDBOX"/tap/tmp_check/log/regress_log_* 2>/dev/null); do
+            echo "---- ${file##*/}" && tail -n 60 "$file"
+        done
+    fi
+}
+
+# The plain build, shared by the stages that need a server.
+plain_build() { [ -f "$NPHD_SANDBOX/plain/server.conf" ] || install_extension "$NPHD_SANDBOX/plain" WERROR=1; }
+
+stage_build() {
+    plain_build
+    local module=$NPHD_SANDBOX/plain/build/nphd.so symbols strange foreign
+    symbols=$(nm -D --defined-only "$module" | awk '{print $3}' | sort)
+    # What SQL calls has a pg_finfo_ beside it (CREATE EXTENSION looks for each); background workers are started by name.
+    strange=$(comm -23 <(grep -vE '^(pg_finfo_.*|Pg_magic_func|_PG_init|nphd_.*_main)$' <<<"$symbols") \
+        <(sed -n 's/^pg_finfo_//p' <<<"$symbols" | sort))
+    [ -z "$strange" ] || { echo "exported without need: $strange" && return 1; }
+    grep -qx Pg_magic_func <<<"$symbols" || { echo 'Pg_magic_func is not exported' && return 1; }
+    foreign=$(grep -rnE '#[[:space:]]*include[[:space:]]*[<"](postgres|pg_config|c\.h|fmgr|src/|access/|catalog/|storage/|utils/)' engine || true)
+    [ -z "$foreign" ] || { echo "the engine must not know PostgreSQL: $foreign" && return 1; }
+    remark "nphd.so with $(grep -c '^pg_finfo_' <<<"$symbols") functions, no warning"
+}
+
+cmake_build() {
+    local at=$1 && shift
+    cmake -S . -B "$at" -DNPHD_WERROR=ON -DNPHD_MODULE=OFF "$@"
+    cmake --build "$at" -j "$JOBS"
+}
+
+# run_cases DIRECTORY: the unit tests in as many processes as there are jobs. A case that began and did not end has failed.
+run_cases() {
+    local shard shards=$JOBS pids=() status=0 begun ok skipped
+    for shard in $(seq 0 $((shards - 1))); do
+        GTEST_TOTAL_SHARDS=$shards GTEST_SHARD_INDEX=$shard timeout -k 10 1200 "$1/engine_tests" --gtest_color=no \
+            >"$1/shard$shard.log" 2>&1 &
+        pids+=($!)
+    done
+    for shard in "${pids[@]}"; do wait "$shard" || status=$?; done
+    begun=$(cat "$1"/shard*.log | grep -c '\[ RUN      \]') || true
+    ok=$(cat "$1"/shard*.log | grep -cE '\[       OK \]') || true
+    skipped=$(cat "$1"/shard*.log | grep -cE '\[  SKIPPED \] .*\([0-9]+ ms\)') || true
+    [ "$skipped" -eq 0 ] || remark ", $skipped skipped"
+    if [ "$status" -eq 0 ] && [ "$begun" -gt 0 ]; then
+        count "$ok" $((begun - ok - skipped))
+        return 0
+    fi
+    for shard in "$1"/shard*.log; do
+        if ! tail -n 1 "$shard" | grep -q '\[  PASSED  \]'; then
+            grep -B 25 -A 3 '\[  FAILED  \].*ms)' "$shard" || tail -n 60 "$shard"
+        fi
+    done
+    if [ $((begun - ok - skipped)) -gt 0 ]; then count "$ok" $((begun - ok - skipped)); else count "$ok" 1; fi
+    return 1
+}
+
+stage_unit() {
+    cmake_build "$NPHD_SANDBOX/unit" -DCMAKE_BUILD_TYPE=Release
+    run_cases "$NPHD_SANDBOX/unit"
+}
+
+stage_sanitize() {
+    cmake_build "$NPHD_SANDBOX/sanitize" -DNPHD_SANITIZE=address,undefined -DNPHD_BENCHES=OFF
+    # Fewer rows where a test asks for them: these runs look for bad memory accesses, not for recall.
+    NPHD_TEST_SCALE=0.2 run_cases "$NPHD_SANDBOX/sanitize"
+}
+
+# installcheck DIRECTORY NAME=VALUE...: PGXS's own target, which builds nothing, with what it writes in DIRECTORY.
+installcheck() {
+    local at=$1 status=0 && shift
+    timeout -k 10 1500 make -s --no-print-directory -C "$at" -f "$PWD/Makefile" VPATH="$PWD" PG_CONFIG="$PG_CONFIG" "$@" \
+        installcheck >"$at/run.log" 2>&1 || status=1
+    cat "$at/run.log"
+    return "$status"
+}
+
+# count_tests LOG EXPECTED: pg_regress says "test NAME ... ok" up to 15 and "ok 1 - NAME" from 16 on.
+count_tests() {
+    local ok
+    ok=$(grep -cE '^(test .* \.\.\. ok|ok [0-9]+)' "$1") || true
+    count "$ok" $(($2 - ok))
+}
+
+stage_regress() {
+    local mode at status=0 files
+    files=$(ls sql/*.sql | wc -l)
+    plain_build
+    for mode in mapped buffered; do
+        at=$NPHD_SANDBOX/regress-$mode
+        start_cluster "$at" "$NPHD_SANDBOX/plain/server.conf" "nphd.shard_access = '$mode'"
+        installcheck "$at" ISOLATION= TAP_TESTS= || status=1
+        count_tests "$at/run.log" "$files"
+        stop_cluster "$at"
+    done
+    remark " ($files files, shards mapped and buffered)"
+    return "$status"
+}
+
+stage_isolation() {
+    local at=$NPHD_SANDBOX/isolation status=0 specs
+    specs=$(ls test/isolation/specs/*.spec 2>/dev/null | wc -l)
+    [ "$specs" -gt 0 ] || { remark 'no specs' && return 0; }
+    plain_build
+    start_cluster "$at" "$NPHD_SANDBOX/plain/server.conf"
+    installcheck "$at" REGRESS= TAP_TESTS= || status=1
+    count_tests "$at/run.log" "$specs"
+    stop_cluster "$at"
+    return "$status"
+}
+
+stage_tap() {
+    local at=$NPHD_SANDBOX/tap status=0 files ok
+    files=$(ls test/t/*.pl 2>/dev/null | wc -l)
+    [ "$files" -gt 0 ] || { remark 'no tests' && return 0; }
+    install_extension "$at" WERROR=1 FAULTS=1
+    TEMP_CONFIG=$at/server.conf installcheck "$at" REGRESS= ISOLATION= PROVE_FLAGS="-j $JOBS --timer" || status=1
+    ok=$(grep -cE '\.pl \.+ ok' "$at/run.log") || true
+    count "$ok" $((files - ok))
+    remark ' (files)'
+    return "$status"
+}
+
+stage_format() {
+    local tool
+    tool=$(command -v clang-format-14 || command -v clang-format || true)
+    # Other versions lay out some lines in another way.
+    if [ -z "$tool" ] || ! "$tool" --version | grep -q 'version 14'; then
+        remark 'clang-format 14 is not here'
+        return 0
+    fi
+    find engine src test bench demo -name '*.?pp' -print0 | xargs -0 "$tool" --dry-run --Werror
+    remark 'all as .clang-format says'
+}

@@ -16,6 +16,7 @@ struct Available {
 #if defined(__x86_64__)
         __builtin_cpu_init();
         if (__builtin_cpu_supports("popcnt")) add(kPopcntKernels);
+        if (__builtin_cpu_supports("avx2")) add(kAvx2Kernels);
         if (__builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vbmi") &&
             __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl") &&
             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))

@@ -11,6 +11,7 @@ extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
 /// Words with the POPCNT instruction.
 extern const Kernels kPopcntKernels;
+extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 #endif
 

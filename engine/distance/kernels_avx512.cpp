@@ -117,7 +117,8 @@ private:
     template <unsigned... v>
     [[gnu::always_inline]] __m512i pack(const std::byte* records,
                                         std::integer_sequence<unsigned, v...>) const noexcept {
-        const __m512i low_bytes = _mm512_set_epi64(0x0808080808080808,0,0x0808080808080808,0,0x0808080808080808,0,0x0808080808080808,0);
+        const __m512i low_bytes = _mm512_set_epi64(0x0808080808080808, 0, 0x0808080808080808, 0, 0x0808080808080808, 0,
+                                                   0x0808080808080808, 0);
         __m512i packed = counts<0>(records);
         ((packed = _mm512_mask_shuffle_epi8(packed, 0x0202020202020202u << v, counts<v + 1>(records), low_bytes)), ...);
         return packed;
@@ -208,7 +209,9 @@ template <class Records>
                                      _mm512_div_pd(numerator, _mm512_cvtepu32_pd(either)));
 }
 
-/// From this width on, fewer than eight records are better handled one by one than filled up to eight.
+// Fewer than eight records are better handled one by one than filled up to eight, when they are at most so narrow
+// (by words) or wider than that (by vectors). Measured.
+constexpr std::uint32_t kNarrowWords = 4;
 constexpr std::uint32_t kWideWords = 32;
 
 /// The first n < 8 of eight records; the others repeat the last.
@@ -275,12 +278,14 @@ struct Avx512 {
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
                                 narrow(hamming_eight(probe, tail, records.from(i))));
         }
+        if (i == n) return;
+        if (probe.n_words <= kNarrowWords) return Words::hamming_records(probe, records.from(i), n - i, out + i);
         if (probe.n_words > kWideWords) {
             for (; i < n; ++i) {
                 out[i] = static_cast<std::uint32_t>(_mm512_reduce_add_epi64(hamming_lanes(probe, tail, records[i])));
             }
+            return;
         }
-        if (i == n) return;
         const FewRecords few(records.from(i), n - i);
         _mm256_mask_storeu_epi32(out + i, low_lanes(n - i),
                                  narrow(hamming_eight(probe, tail, ScatteredRecords{few.address})));

@@ -72,10 +72,6 @@ public:
                                              std::uint32_t bytes) noexcept
         : codes_(codes), ids_(ids), left_(n), bytes_(bytes) {
         batch_ = bytes <= kAheadBytes / kMostAhead ? kMostAhead : (bytes < kAheadBytes ? kAheadBytes / bytes : 1);
-        // Every record starts at a multiple of the lowest bit set here.
-        const auto start = reinterpret_cast<std::uintptr_t>(codes.base) | codes.record_bytes | kLine;
-        const auto alignment = start & (~start + 1);
-        may_straddle_ = alignment < kLine && bytes > alignment;
         request();
         next();
     }
@@ -91,7 +87,6 @@ public:
 
 private:
     static constexpr std::uint32_t kMostAhead = 32;
-    static constexpr std::size_t kLine = 64;
     static constexpr std::uint32_t kAheadBytes = 8192;
 
     [[gnu::always_inline]] void request() noexcept {
@@ -99,9 +94,8 @@ private:
         for (std::uint32_t i = 0; i < requested_; ++i) {
             const std::byte* const record = codes_.at(ids_[i]);
             records_[requesting_][i] = record;
-            __builtin_prefetch(record);
-            for (std::size_t at = kLine; at < bytes_; at += kLine) __builtin_prefetch(record + at);
-            if (may_straddle_) __builtin_prefetch(record + bytes_ - 1);
+            for (std::size_t at = 0; at < bytes_; at += 64) __builtin_prefetch(record + at);
+            __builtin_prefetch(record + bytes_ - 1);  // an unaligned record ends in one more cache line
         }
         ids_ += requested_;
         left_ -= requested_;
@@ -111,7 +105,6 @@ private:
     const NodeId* ids_;
     std::uint32_t left_;
     std::uint32_t bytes_;
-    bool may_straddle_;
     std::uint32_t batch_;
     std::uint32_t requested_ = 0;
     std::uint32_t count_ = 0;

@@ -21,27 +21,45 @@ constexpr std::uint32_t kBlock = 16;
     return (halves[0] | halves[1]) != 0;
 }
 
-/// The places of the k smallest of n distances below 2^16, as ascending (distance << 16 | place); among equal
-/// ones the first. Places must fit into 16 bits. `row` is readable, and may be overwritten, up to a multiple of 16.
-std::uint32_t k_smallest(std::uint32_t* row, std::uint32_t n, std::uint32_t k, std::uint32_t* best) {
-    for (std::uint32_t i = n; i % kBlock != 0; ++i) row[i] = 0x7FFFFFFF;
-    std::uint32_t count = 0;
-    std::int32_t limit = 0x7FFFFFFF;
-    for (std::uint32_t block = 0; block < n; block += kBlock) {
-        if (!any_below(row + block, limit)) continue;
-        for (std::uint32_t i = block; i < block + kBlock; ++i) {
-            if (static_cast<std::int32_t>(row[i]) >= limit) continue;
-            const std::uint32_t key = row[i] << 16 | i;
-            std::uint32_t at = count < k ? count++ : k - 1;
-            for (; at > 0 && best[at - 1] > key; --at) best[at] = best[at - 1];
-            best[at] = key;
-            if (count == k) limit = static_cast<std::int32_t>(best[k - 1] >> 16);
-        }
+/// Sorts n distinct values by counting for each how many are less: no branch to mispredict, unlike any other sort of so few.
+void rank_sort(std::uint32_t* values, std::uint32_t n, std::uint32_t* sorted) {
+    for (std::uint32_t i = 0; i < n; ++i) {
+        const auto v = static_cast<std::int32_t>(values[i] ^ 0x80000000);
+        std::int32_t rank = 0;
+        for (std::uint32_t j = 0; j < n; ++j) rank += static_cast<std::int32_t>(static_cast<std::int32_t>(values[j] ^ 0x80000000) < v);
+        sorted[rank] = values[i];
     }
-    return count;
 }
 
 }  // namespace
+
+std::span<const std::uint32_t> NearestPlaces::find(std::uint32_t* row, std::uint32_t n, std::uint32_t k) {
+    for (std::uint32_t i = n; i % kBlock != 0; ++i) row[i] = 0x7FFFFFFF;
+    const std::uint32_t wanted = std::min(n, k), room = std::max(64u, 2 * k);
+    found_.resize(room + kBlock);
+    sorted_.resize(room + kBlock);
+    for (;; limit_ += limit_ / 4 + 1) {
+        std::int32_t limit = static_cast<std::int32_t>(limit_);
+        std::uint32_t count = 0;
+        for (std::uint32_t block = 0; block < n; block += kBlock) {
+            if (!any_below(row + block, limit)) continue;
+            for (std::uint32_t i = block; i < block + kBlock; ++i) {
+                found_[count] = row[i] << 16 | i;
+                count += static_cast<std::uint32_t>(static_cast<std::int32_t>(row[i]) < limit);
+            }
+            if (count > room) {
+                std::nth_element(found_.begin(), found_.begin() + (k - 1), found_.begin() + count);
+                count = k;
+                limit = static_cast<std::int32_t>(found_[k - 1] >> 16);
+            }
+        }
+        if (count < wanted) continue;
+        rank_sort(found_.data(), count, sorted_.data());
+        limit_ = (sorted_[wanted - 1] >> 16) + 1;
+        limit_ += limit_ / 16;
+        return {sorted_.data(), wanted};
+    }
+}
 
 void CandidateLists::prefetch(NodeId node) const noexcept {
     const auto* ids = reinterpret_cast<const char*>(&ids_[offset(node)]);
@@ -87,7 +105,6 @@ void LeafSearch::run(const RecordArray& codes, std::span<const NodeId> members, 
     if (n < 2) return;
     local_.load(codes, members);
     row_.resize(2 * std::size_t{n} + kBlock);
-    best_.resize(k);
     found_.resize(k);
     for (std::uint32_t i = 0; i < n; ++i) {
         if (i + 2 < n) lists.prefetch(members[i + 2]);
@@ -95,7 +112,8 @@ void LeafSearch::run(const RecordArray& codes, std::span<const NodeId> members, 
         const std::uint32_t behind = n - 1 - i;
         local_.distances(i, i + 1, behind, row_.data());
         local_.distances(i, 0, i, row_.data() + behind);
-        const std::uint32_t count = k_smallest(row_.data(), n - 1, k, best_.data());
+        const auto best_ = nearest_.find(row_.data(), n - 1, k);
+        const auto count = static_cast<std::uint32_t>(best_.size());
         static int LP = getenv("LP") ? atoi(getenv("LP")) : 0;
         if (!LP || n<256) {
         for (std::uint32_t j = 0; j < count; ++j) {

@@ -51,6 +51,18 @@ private:
     LargeArray<std::uint16_t> size_;
 };
 
+/// Selects the smallest of a row of distances.
+class NearestPlaces {
+public:
+    /// The places of the k smallest of n distances below 2^16, as ascending (distance << 16 | place); among equal
+    /// ones the first. Places fit into 16 bits. `row` is readable, and is overwritten, up to a multiple of 16. Valid until the next call.
+    std::span<const std::uint32_t> find(std::uint32_t* row, std::uint32_t n, std::uint32_t k);
+
+private:
+    std::uint32_t limit_ = 1;  // guess: the k-th distance of the next row is below; no guess changes the result
+    std::vector<std::uint32_t> found_, sorted_;
+};
+
 /// Finds the nearest members of a leaf for each of them.
 class LeafSearch {
 public:
@@ -61,7 +73,8 @@ public:
 
 private:
     LocalCodes local_;
-    std::vector<std::uint32_t> row_, best_;
+    NearestPlaces nearest_;
+    std::vector<std::uint32_t> row_;
     std::vector<PackedEdge> found_;
 };
 

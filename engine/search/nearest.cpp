@@ -66,6 +66,7 @@ struct NearestSearch::State {
     std::vector<std::unique_ptr<LaneSearch>> lanes;  // the first `used` belong to this query, the others wait
     std::size_t used = 0;
     std::uint64_t handed_out = 0;
+    std::uint64_t scanned = 0;  // distances computed by scans
     BestKeys best;
 
     Front nearest_found();
@@ -84,7 +85,7 @@ void NearestSearch::reset(std::span<const std::uint8_t> query, const NearestOpti
     s.options = options;
     s.counters = {};
     s.used = 0;
-    s.handed_out = 0;
+    s.handed_out = s.scanned = 0;
     s.best.clear();
 }
 
@@ -126,7 +127,7 @@ bool NearestSearch::State::scan(std::uint64_t key, std::uint64_t& budget, bool& 
         const bool first = handed_out == 0;
         const bool complete =
             lane.scan.advance(budget, [&](NodeId node) { return lane.walked && lane.walk.was_visited(node); });
-        counters.distances += (before - budget) / lane.query.work();
+        scanned += (before - budget) / lane.query.work();
         if (complete && first)
             lane.scan.for_first(BestKeys::kCount, [&](RankedNode r) { best.add(lane.query.key(raw_of(r))); });
         return complete;
@@ -214,6 +215,16 @@ double NearestSearch::distance(const NearestHit& hit) const noexcept {
     return nphd::distance(state_->options.metric, state_->query.bytes(), view.code(hit.node));
 }
 
-const NearestCounters& NearestSearch::counters() const noexcept { return state_->counters; }
+const NearestCounters& NearestSearch::counters() const noexcept {
+    State& s = *state_;
+    s.counters.distances = s.scanned;
+    s.counters.expanded = 0;
+    for (std::size_t i = 0; i < s.used; ++i) {
+        if (!s.lanes[i]->walked) continue;
+        s.counters.distances += s.lanes[i]->walk.visited();
+        s.counters.expanded += s.lanes[i]->walk.expanded();
+    }
+    return s.counters;
+}
 
 }  // namespace nphd

@@ -53,7 +53,6 @@ struct ScanRun {
     uint32 walk_lane;
     uint32 walk_posting;
     uint32 walk_segment;
-    bool walk_page_open;
     PendingReader walk_reader;
     PendingCursor walk_cursor;
     PGAlignedBlock* walk_page;
@@ -149,7 +148,11 @@ void start_search(ScanRun* run, CodeBytes query, int ef_search) {
 void start_walk(ScanRun* run) {
     for (uint32 i = 0; i < run->n_shards; ++i)
         for (const LaneView& lane : run->shards[i]->view->lanes) run->lanes[run->n_lanes++] = {run->shards[i], &lane};
+    // An empty page and a reader at its end: the walk goes on with the first segment.
     run->walk_page = static_cast<PGAlignedBlock*>(palloc(sizeof(PGAlignedBlock)));
+    reinterpret_cast<PageHeader>(run->walk_page->data)->pd_lower = kPendingDataOffset;
+    run->walk_cursor = pending_cursor(run->walk_page->data);
+    run->walk_reader = pending_reader(run->index, run->meta, 0, InvalidBlockNumber);
 }
 
 ScanRun* start_run(IndexScanDesc scan) {
@@ -262,21 +265,18 @@ bool next_nearest(IndexScanDesc scan, ScanRun* run) {
     }
 }
 
-// Opens the next page of the pending segments for the walk: the frozen ones, then the open one.
+// Reads the next page of the pending segments for the walk: the frozen ones, then the open one.
 bool next_walk_page(ScanRun* run) {
-    for (;;) {
-        if (run->walk_page_open && pending_next_page(&run->walk_reader, run->walk_page->data)) {
-            run->walk_cursor = pending_cursor(run->walk_page->data);
-            return true;
-        }
+    while (!pending_next_page(&run->walk_reader, run->walk_page->data)) {
         const uint32 frozen = run->manifest->header.segments;
         if (run->walk_segment > frozen) return false;
         const bool open = run->walk_segment == frozen;
         const SegmentEntry* segment = run->manifest->segments() + run->walk_segment++;
         run->walk_reader = pending_reader(run->index, run->meta, open ? run->meta.segment_id : segment->id,
                                           open ? run->meta.segment_head : segment->head);
-        run->walk_page_open = true;
     }
+    run->walk_cursor = pending_cursor(run->walk_page->data);
+    return true;
 }
 
 bool next_in_any_order(IndexScanDesc scan, ScanRun* run) {
@@ -289,15 +289,11 @@ bool next_in_any_order(IndexScanDesc scan, ScanRun* run) {
         run->walk_posting = rows.begin;
         if (found) return return_row(scan, row, nullptr);
     }
-    for (;;) {
-        if (run->walk_page_open)
-            while (const PendingEntry* entry =
-                       run->walk_cursor.page
-                           ? pending_next_entry(run->index, run->walk_reader.block, &run->walk_cursor)
-                           : nullptr)
-                if (!entry->dead()) return return_row(scan, entry->row.unpack(), nullptr);
-        if (!next_walk_page(run)) return false;
-    }
+    do {
+        while (const PendingEntry* entry = pending_next_entry(run->index, run->walk_reader.block, &run->walk_cursor))
+            if (!entry->dead()) return return_row(scan, entry->row.unpack(), nullptr);
+    } while (next_walk_page(run));
+    return false;
 }
 
 void end_run(ScanState* state) {

@@ -2,7 +2,7 @@
 // that no catalogue entry names.
 
 #include "src/am/am.hpp"
-#include "src/am/code_datum.hpp"
+#include "src/am/indexable.hpp"
 #include "src/am/options.hpp"
 #include "src/maintenance/fold.hpp"
 #include "src/maintenance/shard_job.hpp"
@@ -42,22 +42,18 @@ static void report_progress(const Progress& progress) {
 
 struct LoadState {
     ShardJob* job;
-    MemoryContext context;  // reset after each row
     double rows;
 };
 
 static void load_row(Relation, ItemPointer row, Datum* values, bool* isnull, bool, void* arg) {
     auto* load = static_cast<LoadState*>(arg);
     if (isnull[0]) return;
-    MemoryContext caller = MemoryContextSwitchTo(load->context);
-    const CodeDatum code = code_datum(values[0]);
-    check_indexable(code);
-    shard_job_add(load->job, code.bytes, code.length,
-                  {ItemPointerGetBlockNumber(row), ItemPointerGetOffsetNumber(row)});
+    Bitvec* value = bitvec_of(values[0]);
+    check_indexable(bytes_of(value));
+    shard_job_add(load->job, bytes_of(value), {ItemPointerGetBlockNumber(row), ItemPointerGetOffsetNumber(row)});
+    free_if_copy(value, values[0]);
     load->rows++;
     pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, static_cast<int64>(load->rows));
-    MemoryContextSwitchTo(caller);
-    if (code.detoasted != nullptr) MemoryContextReset(load->context);
 }
 
 IndexBuildResult* nphdbuild(Relation heap, Relation index, IndexInfo* info) {
@@ -67,8 +63,7 @@ IndexBuildResult* nphdbuild(Relation heap, Relation index, IndexInfo* info) {
     meta_create(index, MAIN_FORKNUM, options);
 
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseLoad);
-    LoadState load{shard_job_create(maintenance_work_mem),
-                   AllocSetContextCreate(CurrentMemoryContext, "nphd load", ALLOCSET_DEFAULT_SIZES), 0};
+    LoadState load{shard_job_create(maintenance_work_mem), 0};
     const double heap_rows = table_index_build_scan(heap, index, info, true, true, load_row, &load, nullptr);
     if (load.rows > 0) {
         shard_job_run(load.job, options, maintenance_threads(heap), report_progress);
@@ -76,7 +71,6 @@ IndexBuildResult* nphdbuild(Relation heap, Relation index, IndexInfo* info) {
         publish_first_shard(index, load.job);
     }
     shard_job_free(load.job);
-    MemoryContextDelete(load.context);
 
     auto* result = static_cast<IndexBuildResult*>(palloc(sizeof(IndexBuildResult)));
     result->heap_tuples = heap_rows;

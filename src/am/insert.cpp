@@ -1,5 +1,5 @@
 #include "src/am/am.hpp"
-#include "src/am/code_datum.hpp"
+#include "src/am/indexable.hpp"
 #include "src/storage/pending.hpp"
 
 namespace nphd {
@@ -7,10 +7,10 @@ namespace nphd {
 bool nphdinsert(Relation index, Datum* values, bool* isnull, ItemPointer row, Relation, IndexUniqueCheck, bool,
                 IndexInfo*) {
     if (isnull[0]) return false;
-    CodeDatum code = code_datum(values[0]);
-    check_indexable(code);
-    pending_append(index, row, code.bytes, code.length);
-    code_datum_free(&code);
+    Bitvec* value = bitvec_of(values[0]);
+    check_indexable(bytes_of(value));
+    pending_append(index, row, bytes_of(value));
+    free_if_copy(value, values[0]);
     return false;
 }
 

@@ -3,17 +3,12 @@
 #include <algorithm>
 
 #include "src/storage/pending.hpp"
+#include "src/type/bitvec.hpp"
 
 namespace nphd {
 
 static constexpr uint32 kFirstBatch = 256;
 static constexpr uint32 kBatchGrowth = 8;
-
-void report_length_mismatch(uint32 stored_bytes, Size query_bytes) {
-    ereport(ERROR, (errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
-                    errmsg("different bit lengths %u and %u", stored_bytes * 8, static_cast<uint32>(query_bytes) * 8)));
-    pg_unreachable();
-}
 
 // A total order: rows at one distance go by row id.
 static bool nearer(const PendingHit& a, const PendingHit& b) { return a.key != b.key ? a.key < b.key : a.row < b.row; }
@@ -52,10 +47,9 @@ static void pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
         while (const PendingEntry* entry = pending_next_entry(p->index, reader.block, &cursor)) {
             if (entry->dead()) continue;
             if (p->metric != Metric::nphd && entry->code_bytes() != p->query.size())
-                report_length_mismatch(entry->code_bytes(), p->query.size());
-            const CodeBytes code{entry->code(), entry->code_bytes()};
-            consider(p, {distance_key(p->metric, code, p->query), entry->row.unpack(),
-                         distance(p->metric, code, p->query)});
+                ereport(ERROR, different_lengths(entry->code_bytes() * 8, p->query.size() * 8));
+            consider(p, {distance_key(p->metric, entry->code(), p->query), entry->row.unpack(),
+                         distance(p->metric, entry->code(), p->query)});
         }
     }
 }

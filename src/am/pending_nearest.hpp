@@ -39,7 +39,4 @@ PendingNearest pending_nearest(Relation index, const MetaPage* meta, const Segme
 const PendingHit* pending_nearest_peek(PendingNearest* pending);
 inline void pending_nearest_take(PendingNearest* pending) { pending->next++; }
 
-/// ERROR 22026, the same as the SQL operators raise.
-[[noreturn]] void report_length_mismatch(uint32 stored_bytes, Size query_bytes);
-
 }  // namespace nphd

@@ -6,7 +6,6 @@
 // snapshot, which is why only MVCC snapshots will do.
 
 #include "src/am/am.hpp"
-#include "src/am/code_datum.hpp"
 #include "src/am/options.hpp"
 #include "src/am/pending_nearest.hpp"
 #include "src/guard.hpp"
@@ -14,6 +13,7 @@
 #include "src/storage/pending.hpp"
 #include "src/storage/shard_cache.hpp"
 #include "src/storage/sigbus_guard.hpp"
+#include "src/type/bitvec.hpp"
 
 #include "engine/search/nearest.hpp"
 
@@ -130,7 +130,7 @@ void start_search(ScanRun* run, CodeBytes query, int ef_search) {
         CachedShard* shard = run->shards[i];
         for (const LaneView& lane : shard->view->lanes) {
             if (metric != Metric::nphd && lane.code_bytes != query.size()) {
-                if (has_live_posting(shard, lane)) report_length_mismatch(lane.code_bytes, query.size());
+                if (has_live_posting(shard, lane)) ereport(ERROR, different_lengths(lane.code_bytes * 8, query.size() * 8));
                 continue;
             }
             guarded([&] {
@@ -174,11 +174,9 @@ ScanRun* start_run(IndexScanDesc scan) {
     if (scan->numberOfOrderBys == 0 || (scan->orderByData[0].sk_flags & SK_ISNULL) != 0) {
         start_walk(run);
     } else {
-        const CodeDatum query = code_datum(scan->orderByData[0].sk_argument);
-        auto* bytes = static_cast<uint8*>(palloc(query.length + 1));
-        memcpy(bytes, query.bytes, query.length);
+        const CodeBytes query = bytes_of(DatumGetByteaPCopy(scan->orderByData[0].sk_argument));
         const int ef_search = settings.ef_search > 0 ? settings.ef_search : default_ef_search(run->index);
-        start_search(run, {bytes, query.length}, ef_search);
+        start_search(run, query, ef_search);
     }
     MemoryContextSwitchTo(caller);
     return run;

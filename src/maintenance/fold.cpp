@@ -115,7 +115,7 @@ void read_segments(Relation index, const MetaPage& meta, FoldInputs* inputs, Sha
             while (const PendingEntry* entry = pending_next_entry(index, reader.block, &cursor)) {
                 append_bit(&inputs->dead_entries, entry->dead());
                 if (entry->dead()) continue;
-                shard_job_add(job, entry->code(), entry->code_bytes(), entry->row.unpack());
+                shard_job_add(job, entry->code(), entry->row.unpack());
                 inputs->pending_rows++;
             }
         }
@@ -131,10 +131,8 @@ bool add_nodes(const CachedShard* shard, const LaneView& lane, NodeId first, Nod
                 LaneView::PostingRange range;
                 good = lane.posting_range(node, range);
                 for (uint32 p = range.begin; good && p < range.end; ++p)
-                    if (!posting_dead(shard, lane.posting_base + p)) {
-                        const auto code = lane.code(node);
-                        shard_job_input_add(job, code, lane.row_id(p));
-                    }
+                    if (!posting_dead(shard, lane.posting_base + p))
+                        shard_job_input_add(job, lane.code(node), lane.row_id(p));
             }
         });
         good = good && readable;

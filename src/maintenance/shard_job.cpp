@@ -56,11 +56,11 @@ ShardJob* shard_job_create(int memory_kb) {
 
 void shard_job_free(ShardJob* job) { MemoryContextDelete(job->context); }
 
-void shard_job_add(ShardJob* job, const uint8* code, uint32 bytes, RowId row) {
-    guarded([&] { job->input->add({code, bytes}, row); });
+void shard_job_add(ShardJob* job, CodeBytes code, RowId row) {
+    guarded([&] { job->input->add(code, row); });
 }
 
-void shard_job_input_add(ShardJob* job, std::span<const std::uint8_t> code, RowId row) { job->input->add(code, row); }
+void shard_job_input_add(ShardJob* job, CodeBytes code, RowId row) { job->input->add(code, row); }
 
 uint64 shard_job_rows(const ShardJob* job) { return job->input->rows(); }
 

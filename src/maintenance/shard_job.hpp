@@ -14,9 +14,9 @@ struct ShardJob;
 ShardJob* shard_job_create(int memory_kb);
 void shard_job_free(ShardJob* job);
 
-void shard_job_add(ShardJob* job, const uint8* code, uint32 bytes, RowId row);
+void shard_job_add(ShardJob* job, CodeBytes code, RowId row);
 /// The same for C++ code inside a guard: throws.
-void shard_job_input_add(ShardJob* job, std::span<const std::uint8_t> code, RowId row);
+void shard_job_input_add(ShardJob* job, CodeBytes code, RowId row);
 uint64 shard_job_rows(const ShardJob* job);
 
 /// Builds on `threads` threads and waits, open to interrupts. `report` (may be null) is called now and then with the build's state.

@@ -18,6 +18,8 @@ Buffer block_create(Relation index, BlockNumber block, BufferAccessStrategy stra
 }
 
 void blocks_flush(Relation index, BlockNumber first, uint32 count) {
+    // Buffers of a temporary relation are this backend's own, and nobody maps its files.
+    if (RelationUsesLocalBuffers(index)) return;
     for (uint32 i = 0; i < count; ++i) {
         CHECK_FOR_INTERRUPTS();
         const BlockNumber block = first + i;

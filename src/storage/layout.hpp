@@ -7,6 +7,7 @@
 
 #include "src/pg.hpp"
 
+#include "engine/distance/distance.hpp"
 #include "engine/shard/format.hpp"
 
 namespace nphd {
@@ -67,13 +68,14 @@ static_assert(sizeof(MetaPage) == 304);
 
 /// A manifest is this header, then `shards` ShardEntry, `segments` SegmentEntry, `extents` ExtentEntry, laid over whole pages.
 struct ManifestHeader {
+    uint64 incarnation;
     uint64 version;
     uint32 shards;
     uint32 segments;
     uint32 extents;
     uint32 reserved;
 };
-static_assert(sizeof(ManifestHeader) == 24);
+static_assert(sizeof(ManifestHeader) == 32);
 
 struct ShardEntry {
     uint64 generation;  // of its extents; never given twice, so it names the shard
@@ -130,7 +132,7 @@ struct PendingEntry {
     static constexpr uint16 kDead = 0x8000;
     uint32 code_bytes() const { return length & ~kDead; }
     bool dead() const { return (length & kDead) != 0; }
-    const uint8* code() const { return reinterpret_cast<const uint8*>(this + 1); }
+    CodeBytes code() const { return {reinterpret_cast<const uint8*>(this + 1), code_bytes()}; }
     static uint32 size_for(uint32 code_bytes) { return sizeof(PendingEntry) + ((code_bytes + 1) & ~1u); }
     uint32 size() const { return size_for(code_bytes()); }
 };

@@ -35,8 +35,9 @@ static void check_run(Relation index, const MetaPage& meta, BlockNumber file_blo
 
 // A shorter file than the manifest says must not answer with fewer rows.
 static void check_contents(Relation index, const MetaPage& meta, const Manifest* m) {
-    if (m->header.version != meta.manifest_version || m->bytes() != meta.manifest_bytes)
-        report_damage(index, meta.manifest_block, "a manifest of another version or size");
+    if (m->header.incarnation != meta.incarnation || m->header.version != meta.manifest_version ||
+        m->bytes() != meta.manifest_bytes)
+        report_damage(index, meta.manifest_block, "a manifest of another index, version or size");
     const BlockNumber file_blocks = RelationGetNumberOfBlocks(index);
     for (uint32 i = 0; i < m->header.shards; ++i) {
         const ShardEntry& s = m->shards()[i];
@@ -48,8 +49,11 @@ static void check_contents(Relation index, const MetaPage& meta, const Manifest*
 }
 
 static Manifest* read_manifest(Relation index, const MetaPage& meta, MemoryContext context) {
-    if (meta.manifest_block == InvalidBlockNumber)
-        return static_cast<Manifest*>(MemoryContextAllocZero(context, sizeof(Manifest)));
+    if (meta.manifest_block == InvalidBlockNumber) {
+        auto* empty = static_cast<Manifest*>(MemoryContextAllocZero(context, sizeof(Manifest)));
+        empty->header.incarnation = meta.incarnation;
+        return empty;
+    }
     const uint64 file_bytes = static_cast<uint64>(RelationGetNumberOfBlocks(index)) * BLCKSZ;
     if (meta.manifest_bytes < sizeof(Manifest) || meta.manifest_bytes > file_bytes)
         report_damage(index, kMetaBlock, "an impossible manifest size");
@@ -61,7 +65,10 @@ static Manifest* read_manifest(Relation index, const MetaPage& meta, MemoryConte
 
 const Manifest* manifest_cached(Relation index, const MetaPage& meta) {
     auto* cached = static_cast<Manifest*>(index->rd_amcache);
-    if (cached != nullptr && cached->header.version == meta.manifest_version) return cached;
+    // A truncation in place leaves the relcache entry alone and starts again at version 0, with another incarnation.
+    if (cached != nullptr && cached->header.incarnation == meta.incarnation &&
+        cached->header.version == meta.manifest_version)
+        return cached;
     if (cached != nullptr) {
         index->rd_amcache = nullptr;
         pfree(cached);
@@ -189,7 +196,7 @@ ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft*
     draft_add_extent(draft, root.block, root.pages, ExtentState::live, ExtentKind::manifest, root.version);
 
     auto* image = static_cast<char*>(palloc(bytes));
-    const ManifestHeader header{root.version, static_cast<uint32>(list_length(draft->shards)),
+    const ManifestHeader header{meta.incarnation, root.version, static_cast<uint32>(list_length(draft->shards)),
                                 static_cast<uint32>(list_length(draft->segments)),
                                 static_cast<uint32>(list_length(draft->extents)), 0};
     memcpy(image, &header, sizeof header);

@@ -17,17 +17,19 @@ static constexpr uint32 kMaxChunkBlocks = 64;
 
 static uint32 page_end(Page page) { return reinterpret_cast<PageHeader>(page)->pd_lower; }
 
-static void append_entry(Page page, ItemPointer row, const uint8* code, uint32 bytes) {
+static uint32 size_of_entry(CodeBytes code) { return PendingEntry::size_for(static_cast<uint32>(code.size())); }
+
+static void append_entry(Page page, ItemPointer row, CodeBytes code) {
     auto* header = page_data<PendingHeader>(page);
     char* at = page + page_end(page);
     PendingEntry entry;
     entry.row = PackedRowId::pack({ItemPointerGetBlockNumber(row), ItemPointerGetOffsetNumber(row)});
-    entry.length = static_cast<uint16>(bytes);
+    entry.length = static_cast<uint16>(code.size());
     memcpy(at, &entry, sizeof entry);
-    memcpy(at + sizeof entry, code, bytes);
-    if (bytes & 1) at[sizeof entry + bytes] = 0;
+    memcpy(at + sizeof entry, code.data(), code.size());
+    if (code.size() & 1) at[sizeof entry + code.size()] = 0;
     header->entries++;
-    reinterpret_cast<PageHeader>(page)->pd_lower += PendingEntry::size_for(bytes);
+    reinterpret_cast<PageHeader>(page)->pd_lower += PendingEntry::size_for(entry.length);
 }
 
 static BlockNumber take_block(MetaPage* meta) {
@@ -42,7 +44,7 @@ static BlockNumber take_block(MetaPage* meta) {
 
 // Appends on a new page, linked to the tail unless the segment is empty. False: the tail has room again (another backend linked a
 // page meanwhile); nothing was done.
-static bool append_on_new_page(Relation index, ItemPointer row, const uint8* code, uint32 bytes) {
+static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) {
     MetaChange change;
     meta_change_begin(index, &change);
     MetaPage* meta = change.meta;
@@ -52,7 +54,7 @@ static bool append_on_new_page(Relation index, ItemPointer row, const uint8* cod
         tail = ReadBuffer(index, meta->segment_tail);
         LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
         check_page(index, tail, PageKind::pending, meta->incarnation, meta->segment_id);
-        if (page_end(BufferGetPage(tail)) + PendingEntry::size_for(bytes) <= BLCKSZ) {
+        if (page_end(BufferGetPage(tail)) + size_of_entry(code) <= BLCKSZ) {
             UnlockReleaseBuffer(tail);
             meta_change_abort(&change);
             return false;
@@ -64,7 +66,7 @@ static bool append_on_new_page(Relation index, ItemPointer row, const uint8* cod
     Page page = meta_change_add(&change, fresh, true);
     init_page(page, PageKind::pending, meta->incarnation, meta->segment_id, meta->segment_pages, kPendingDataOffset);
     *page_data<PendingHeader>(page) = PendingHeader{InvalidBlockNumber, 0, 0, 0};
-    append_entry(page, row, code, bytes);
+    append_entry(page, row, code);
     if (BufferIsValid(tail))
         page_data<PendingHeader>(meta_change_add(&change, tail, false))->next = block;
     else
@@ -80,7 +82,7 @@ static bool append_on_new_page(Relation index, ItemPointer row, const uint8* cod
 
 enum class Append { done, no_room, moved };
 
-static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer row, const uint8* code, uint32 bytes) {
+static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer row, CodeBytes code) {
     if (meta.segment_tail == InvalidBlockNumber) return Append::no_room;
     Buffer tail = ReadBuffer(index, meta.segment_tail);
     LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
@@ -89,25 +91,25 @@ static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer r
     Append result = Append::done;
     if (header->frozen || header->next != InvalidBlockNumber) {
         result = Append::moved;
-    } else if (page_end(BufferGetPage(tail)) + PendingEntry::size_for(bytes) > BLCKSZ) {
+    } else if (page_end(BufferGetPage(tail)) + size_of_entry(code) > BLCKSZ) {
         result = Append::no_room;
     } else {
         GenericXLogState* record = GenericXLogStart(index);
-        append_entry(GenericXLogRegisterBuffer(record, tail, 0), row, code, bytes);
+        append_entry(GenericXLogRegisterBuffer(record, tail, 0), row, code);
         GenericXLogFinish(record);
     }
     UnlockReleaseBuffer(tail);
     return result;
 }
 
-void pending_append(Relation index, ItemPointer row, const uint8* code, uint32 bytes) {
+void pending_append(Relation index, ItemPointer row, CodeBytes code) {
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         MetaPage meta;
         meta_read(index, &meta);
-        const Append result = append_on_tail(index, meta, row, code, bytes);
+        const Append result = append_on_tail(index, meta, row, code);
         if (result == Append::done) return;
-        if (result == Append::no_room && append_on_new_page(index, row, code, bytes)) return;
+        if (result == Append::no_room && append_on_new_page(index, row, code)) return;
     }
 }
 

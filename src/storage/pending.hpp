@@ -5,8 +5,8 @@
 
 namespace nphd {
 
-/// Appends one row to the open segment, WAL-logged. `bytes` <= kMaxCodeBytes.
-void pending_append(Relation index, ItemPointer row, const uint8* code, uint32 bytes);
+/// Appends one row to the open segment, WAL-logged. The code has at most kMaxCodeBytes bytes.
+void pending_append(Relation index, ItemPointer row, CodeBytes code);
 
 /// Reads a segment page by page: each call copies one page into `page` (BLCKSZ bytes, aligned) and steps to the next. Pages stay as they are
 /// but for dead marks and, in the open segment, further entries.

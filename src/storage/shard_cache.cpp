@@ -126,6 +126,7 @@ static CachedShard* open(Relation index, const MetaPage& meta, const ShardEntry&
     auto* shard = static_cast<CachedShard*>(MemoryContextAllocZero(context, sizeof(CachedShard)));
     shard->index_oid = RelationGetRelid(index);
     shard->locator = locator_of(index);
+    shard->incarnation = meta.incarnation;
     shard->generation = entry.generation;
     shard->context = context;
     shard->bytes = static_cast<Size>(entry.pages) * BLCKSZ;
@@ -157,13 +158,17 @@ static void drop(CachedShard** link) {
     MemoryContextDelete(shard->context);
 }
 
+static bool is_shard(const CachedShard* shard, Relation index, uint64 incarnation, const ShardEntry& entry) {
+    return shard->index_oid == RelationGetRelid(index) && shard->generation == entry.generation &&
+           shard->incarnation == incarnation && shard->locator == locator_of(index);
+}
+
 CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry) {
     const bool mapped = use_mapping(index);
     CachedShard* found = nullptr;
     for (CachedShard** link = &cache; *link != nullptr && found == nullptr;) {
         CachedShard* shard = *link;
-        if (shard->index_oid == RelationGetRelid(index) &&
-            shard->generation == entry.generation && shard->mapped == mapped && shard->locator == locator_of(index))
+        if (is_shard(shard, index, meta.incarnation, entry) && shard->mapped == mapped)
             found = shard;
         else
             link = &shard->next;
@@ -188,8 +193,7 @@ void shard_cache_sweep(Relation index, const Manifest* manifest) {
         if (shard->index_oid == RelationGetRelid(index)) {
             for (uint32 i = 0; i < manifest->header.shards && !keep; ++i) {
                 const ShardEntry& entry = manifest->shards()[i];
-                keep = entry.generation == shard->generation &&
-                       shard->locator == locator_of(index);
+                keep = is_shard(shard, index, manifest->header.incarnation, entry);
             }
         } else {
             keep = keep || !shard->stale;

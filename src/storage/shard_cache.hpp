@@ -11,6 +11,7 @@ struct CachedShard {
     // What it is.
     Oid index_oid;
     Locator locator;
+    uint64 incarnation;  // a truncation in place keeps oid and locator
     uint64 generation;
     bool mapped;
     // Where it is.

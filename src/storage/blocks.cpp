@@ -22,17 +22,15 @@ void blocks_flush(Relation index, BlockNumber first, uint32 count) {
     if (RelationUsesLocalBuffers(index)) return;
     for (uint32 i = 0; i < count; ++i) {
         CHECK_FOR_INTERRUPTS();
-        const BlockNumber block = first + i;
-        // PrefetchBuffer is the public way to ask "is it in the pool?"; the answer is a hint, so look again if it moved.
-        for (;;) {
-            const PrefetchBufferResult found = PrefetchBuffer(index, MAIN_FORKNUM, block);
-            if (!BufferIsValid(found.recent_buffer)) break;
-            if (!read_recent_buffer(index, MAIN_FORKNUM, block, found.recent_buffer)) continue;
-            LockBuffer(found.recent_buffer, BUFFER_LOCK_SHARE);
-            FlushOneBuffer(found.recent_buffer);
-            UnlockReleaseBuffer(found.recent_buffer);
-            break;
-        }
+        // PrefetchBuffer is the public way to ask "is it in the pool?". Its answer is a hint: if the buffer holds another block now, or
+        // nothing valid because a read failed, the ordinary way finds out, and raises the error if there is one.
+        const PrefetchBufferResult found = PrefetchBuffer(index, MAIN_FORKNUM, first + i);
+        Buffer buffer = found.recent_buffer;
+        if (!BufferIsValid(buffer)) continue;
+        if (!read_recent_buffer(index, MAIN_FORKNUM, first + i, buffer)) buffer = ReadBuffer(index, first + i);
+        LockBuffer(buffer, BUFFER_LOCK_SHARE);
+        FlushOneBuffer(buffer);
+        UnlockReleaseBuffer(buffer);
     }
 }
 

@@ -1,5 +1,5 @@
-// What an application sees: build, size, search and insert of an index over 10^6 codes, through libpq and a unix socket, each as a ratio to
-// something measured in the same run. Run by bench/run, which starts the server.
+// What an application sees: build, size, search and insert of an index over 10^6 codes, through libpq and a unix
+// socket, each as a ratio to something measured in the same run. Run by bench/run, which starts the server.
 //
 //   through_sql [rows] [queries] [seed]
 
@@ -96,7 +96,8 @@ std::string hex(std::span<const std::uint8_t> code) {
     return out;
 }
 
-/// Clustered bases (binary-quantised embeddings), each with a family of near-duplicates; queries are further near-duplicates.
+/// Clustered bases (binary-quantised embeddings), each with a family of near-duplicates; queries are further
+/// near-duplicates.
 nphd::test::DataSet make_data(std::uint32_t rows, std::uint32_t queries, std::uint64_t seed) {
     const nphd::test::ClusteredSource source(kCodeBytes, seed);
     const CodeSet bases = source.take((rows + kFamily - 1) / kFamily, seed + 1);
@@ -116,7 +117,8 @@ nphd::test::DataSet make_data(std::uint32_t rows, std::uint32_t queries, std::ui
 }
 
 /// Rows [first, last) as COPY lines; every tenth code is cut to 64 bits if `mixed`.
-std::string copy_lines(const CodeSet& codes, std::uint32_t first, std::uint32_t last, std::uint32_t id_base, bool mixed) {
+std::string copy_lines(const CodeSet& codes, std::uint32_t first, std::uint32_t last, std::uint32_t id_base,
+                       bool mixed) {
     std::string lines;
     lines.reserve((last - first) * 76);
     for (std::uint32_t i = first; i < last; ++i) {
@@ -166,8 +168,10 @@ struct SearchFigures {
     double microseconds, recall;
 };
 
-/// Medians of single statements, taken in turns with look-ups of ten rows by primary key, so that both see the same machine.
-SearchFigures search(Connection& db, const CodeSet& queries, std::uint32_t query_bytes, std::uint32_t rows, double& key_us) {
+/// Medians of single statements, taken in turns with look-ups of ten rows by primary key, so that both see the same
+/// machine.
+SearchFigures search(Connection& db, const CodeSet& queries, std::uint32_t query_bytes, std::uint32_t rows,
+                     double& key_us) {
     std::vector<double> nearest_times, key_times;
     std::vector<std::string> found;
     TestRandom random(99);
@@ -203,7 +207,8 @@ void search_table(Connection& db, const std::string& table, const CodeSet& queri
     db.run("DEALLOCATE ALL");
     db.prepare("by_key", ("SELECT code FROM " + table + " WHERE id = ANY ($1::int4[])").c_str());
     db.prepare("nearest", ("SELECT id FROM " + table + " ORDER BY code <-> $1::bitvec LIMIT 10").c_str());
-    db.prepare("nearest_distance", ("SELECT code <-> $1::bitvec FROM " + table + " ORDER BY code <-> $1::bitvec LIMIT 10").c_str());
+    db.prepare("nearest_distance",
+               ("SELECT code <-> $1::bitvec FROM " + table + " ORDER BY code <-> $1::bitvec LIMIT 10").c_str());
     double key_us = 0;
     search(db, queries, kCodeBytes, rows, key_us);  // warms caches and mappings
     const SearchFigures full = search(db, queries, kCodeBytes, rows, key_us);
@@ -239,7 +244,9 @@ InsertFigures insert(Connection& db, const std::string& table, const CodeSet& co
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto argument = [&](int i, unsigned long otherwise) { return argc > i ? std::strtoul(argv[i], nullptr, 10) : otherwise; };
+    const auto argument = [&](int i, unsigned long otherwise) {
+        return argc > i ? std::strtoul(argv[i], nullptr, 10) : otherwise;
+    };
     const auto rows = static_cast<std::uint32_t>(argument(1, 1000000));
     const auto n_queries = static_cast<std::uint32_t>(argument(2, 2000));
     const std::uint64_t seed = argument(3, 7);
@@ -263,7 +270,10 @@ int main(int argc, char** argv) {
         search_table(db, table, data.queries, rows, mixed);
     }
 
-    std::printf("\ninserts into the index of %u codes, COPY in batches of 1,000\n\n| what | measured | target |\n|---|---|---|\n", rows);
+    std::printf(
+        "\ninserts into the index of %u codes, COPY in batches of 1,000\n\n| what | measured | target "
+        "|\n|---|---|---|\n",
+        rows);
     db.run("DROP TABLE IF EXISTS bare");
     db.run("CREATE TABLE bare (id int4 PRIMARY KEY, code bitvec NOT NULL)");
     const InsertFigures bare = insert(db, "bare", more.codes, 0);

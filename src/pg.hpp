@@ -7,8 +7,8 @@
 extern "C" {
 #include "postgres.h"
 
-#if PG_VERSION_NUM < \
-    160000  // there PGDLLEXPORT is empty on ELF, so a module with hidden visibility would export nothing
+// Before 16 PGDLLEXPORT is empty on ELF, so a module built with hidden visibility would export nothing.
+#if PG_VERSION_NUM < 160000
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
 #endif
@@ -139,6 +139,14 @@ inline void vacuum_pause() {
     vacuum_delay_point(false);
 #else
     vacuum_delay_point();
+#endif
+}
+
+inline bool in_autovacuum() {
+#if PG_VERSION_NUM >= 170000
+    return AmAutoVacuumWorkerProcess();
+#else
+    return IsAutoVacuumWorkerProcess();
 #endif
 }
 

@@ -1,5 +1,5 @@
-// CREATE INDEX: reads the table once into the engine, builds one shard, publishes it. The index is visible to nobody else yet: a crash leaves files
-// that no catalogue entry names.
+// CREATE INDEX: reads the table once into the engine, builds one shard, publishes it. The index is visible to nobody
+// else yet: a crash leaves files that no catalogue entry names.
 
 #include "src/am/am.hpp"
 #include "src/am/indexable.hpp"
@@ -21,14 +21,22 @@ char* nphdbuildphasename(int64 phase) {
     if (phase == kPhaseWrite) return name("writing the shard");
     switch (phase - kPhaseEngine) {
         case Progress::idle:
-        case Progress::deduplicate: return name("removing duplicates");
-        case Progress::order: return name("ordering codes");
-        case Progress::partition: return name("comparing neighbours");
-        case Progress::prune: return name("choosing links");
-        case Progress::connect: return name("connecting the graph");
-        case Progress::upper_levels: return name("building upper levels");
-        case Progress::done_building: return name("laying out the shard");
-        default: return nullptr;
+        case Progress::deduplicate:
+            return name("removing duplicates");
+        case Progress::order:
+            return name("ordering codes");
+        case Progress::partition:
+            return name("comparing neighbours");
+        case Progress::prune:
+            return name("choosing links");
+        case Progress::connect:
+            return name("connecting the graph");
+        case Progress::upper_levels:
+            return name("building upper levels");
+        case Progress::done_building:
+            return name("laying out the shard");
+        default:
+            return nullptr;
     }
 }
 

@@ -1,4 +1,5 @@
-// What an ordered scan costs: something before the first row (a graph search, or a scan of all codes), then little for each further row.
+// What an ordered scan costs: something before the first row (a graph search, or a scan of all codes), then little for
+// each further row.
 
 #include "src/am/am.hpp"
 #include "src/settings.hpp"
@@ -7,8 +8,8 @@
 
 namespace nphd {
 
-// Measured relative to a sequential scan's evaluation of the distance operator: a packed code costs about a fiftieth, a graph search
-// about as much as 2,000 packed codes per ten-fold of rows beyond the first thousand.
+// Measured relative to a sequential scan's evaluation of the distance operator: a packed code costs about a fiftieth, a
+// graph search about as much as 2,000 packed codes per ten-fold of rows beyond the first thousand.
 static constexpr double kPackedCodeCost = 0.02;  // of cpu_operator_cost
 static constexpr double kGraphCodesPerDecade = 2000;
 
@@ -30,7 +31,8 @@ void nphdcostestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cos
     if (list_length(path->indexorderbys) != 1) {
         *startup = *total = get_float8_infinity();
 #if PG_VERSION_NUM >= 180000
-        // From 18 on a plan with fewer disabled nodes wins whatever it costs, so one switched-off node must not be enough.
+        // From 18 on a plan with fewer disabled nodes wins whatever it costs, so one switched-off node must not be
+        // enough.
         path->path.disabled_nodes = 2;
 #endif
     }

@@ -8,7 +8,8 @@ NPHD_FUNCTION(nphd_handler) {
     am->amstrategies = nphd::kDistanceStrategy;
     am->amsupport = nphd::kMetricFunction;
     am->amcanorderbyop = true;
-    // A scan needs no condition. NULL codes are not in the index; the cost estimate keeps it from scans that want all rows.
+    // A scan needs no condition. NULL codes are not in the index; the cost estimate keeps it from scans that want all
+    // rows.
     am->amoptionalkey = true;
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
     am->amkeytype = InvalidOid;

@@ -19,7 +19,8 @@ static PGFunction c_function(Oid function) {
     return info.fn_addr;
 }
 
-// The access method reads values as bitvec's bytes, so no other type will do, whatever operators somebody defines for it.
+// The access method reads values as bitvec's bytes, so no other type will do, whatever operators somebody defines for
+// it.
 static bool is_bitvec(Oid type) {
     Oid output;
     bool is_varlena;

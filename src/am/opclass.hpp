@@ -1,4 +1,5 @@
-// What an operator class of the access method consists of: one ordering operator and one function that names the metric.
+// What an operator class of the access method consists of: one ordering operator and one function that names the
+// metric.
 #pragma once
 
 #include "src/pg.hpp"

@@ -34,15 +34,23 @@ void define_index_options() {
     add_int_reloption(options_kind, "ef_search", "Default of nphd.ef_search for this index", built_in_ef_search, 1,
                       kMaxEfSearch, ShareUpdateExclusiveLock);
     add_bool_reloption(options_kind, "prefix_edges",
-                       "Serve queries that are shorter than the codes (bitvec_nphd_ops only)", true, AccessExclusiveLock);
+                       "Serve queries that are shorter than the codes (bitvec_nphd_ops only)", true,
+                       AccessExclusiveLock);
 }
 
 bytea* nphdoptions(Datum reloptions, bool validate) {
+    const auto option = [](const char* name, relopt_type type, int offset) {
+        relopt_parse_elt element{};
+        element.optname = name;
+        element.opttype = type;
+        element.offset = offset;
+        return element;
+    };
     static const relopt_parse_elt table[] = {
-        {"m", RELOPT_TYPE_INT, offsetof(StoredOptions, m)},
-        {"ef_construction", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_construction)},
-        {"ef_search", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_search)},
-        {"prefix_edges", RELOPT_TYPE_BOOL, offsetof(StoredOptions, prefix_edges)},
+        option("m", RELOPT_TYPE_INT, offsetof(StoredOptions, m)),
+        option("ef_construction", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_construction)),
+        option("ef_search", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_search)),
+        option("prefix_edges", RELOPT_TYPE_BOOL, offsetof(StoredOptions, prefix_edges)),
     };
     return static_cast<bytea*>(
         build_reloptions(reloptions, validate, options_kind, sizeof(StoredOptions), table, lengthof(table)));

@@ -1,5 +1,6 @@
-// The pending rows of a scan in ascending distance. Nothing is built for them: each pass over the segments keeps the nearest that
-// come after those already handed out, in a batch that grows, so that memory stays bounded and a long stream stays cheap.
+// The pending rows of a scan in ascending distance. Nothing is built for them: each pass over the segments keeps the
+// nearest that come after those already handed out, in a batch that grows, so that memory stays bounded and a long
+// stream stays cheap.
 #pragma once
 
 #include "src/storage/manifest.hpp"
@@ -35,7 +36,8 @@ struct PendingNearest {
 PendingNearest pending_nearest(Relation index, const MetaPage* meta, const SegmentEntry* segments, uint32 n_segments,
                                Metric metric, CodeBytes query);
 
-/// The nearest pending row not taken yet, or null. ERROR 22026 when the metric wants equal lengths and a row has another.
+/// The nearest pending row not taken yet, or null. ERROR 22026 when the metric wants equal lengths and a row has
+/// another.
 const PendingHit* pending_nearest_peek(PendingNearest* pending);
 inline void pending_nearest_take(PendingNearest* pending) { pending->next++; }
 

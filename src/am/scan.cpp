@@ -1,9 +1,9 @@
 // An ordered scan: the engine's stream over all lanes of all shards, merged with the pending rows.
 //
-// What was committed before the scan's snapshot is in the meta page, the manifest or the segments that it reads afterwards: a row is either
-// pending or in a shard at any time (maintenance/fold.cpp switches in one record), and both lists come from one copy of the meta page.
-// A row id that VACUUM freed and a new row got meanwhile may come back with the old code; the new row is invisible to our
-// snapshot, which is why only MVCC snapshots will do.
+// What was committed before the scan's snapshot is in the meta page, the manifest or the segments that it reads
+// afterwards: a row is either pending or in a shard at any time (maintenance/fold.cpp switches in one record), and both
+// lists come from one copy of the meta page. A row id that VACUUM freed and a new row got meanwhile may come back with
+// the old code; the new row is invisible to our snapshot, which is why only MVCC snapshots will do.
 
 #include "src/am/am.hpp"
 #include "src/am/options.hpp"
@@ -81,8 +81,7 @@ ScanRun* create_run(IndexScanDesc scan, MemoryContext parent) {
     auto* run = static_cast<ScanRun*>(MemoryContextAllocZero(context, sizeof(ScanRun)));
     run->context = context;
     run->index = scan->indexRelation;
-    auto* callback =
-        static_cast<MemoryContextCallback*>(MemoryContextAlloc(context, sizeof(MemoryContextCallback)));
+    auto* callback = static_cast<MemoryContextCallback*>(MemoryContextAlloc(context, sizeof(MemoryContextCallback)));
     callback->func = release_run;
     callback->arg = run;
     MemoryContextRegisterResetCallback(context, callback);
@@ -130,12 +129,12 @@ void start_search(ScanRun* run, CodeBytes query, int ef_search) {
         CachedShard* shard = run->shards[i];
         for (const LaneView& lane : shard->view->lanes) {
             if (metric != Metric::nphd && lane.code_bytes != query.size()) {
-                if (has_live_posting(shard, lane)) ereport(ERROR, different_lengths(lane.code_bytes * 8, query.size() * 8));
+                if (has_live_posting(shard, lane))
+                    ereport(ERROR, different_lengths(lane.code_bytes * 8, query.size() * 8));
                 continue;
             }
             guarded([&] {
-                const auto number =
-                    run->search->add_lane(lane, tombstones_of(shard, run->manifest->shards()[i]));
+                const auto number = run->search->add_lane(lane, tombstones_of(shard, run->manifest->shards()[i]));
                 run->lanes[number] = {shard, &lane};
             });
             run->n_lanes++;

@@ -1,5 +1,6 @@
-// VACUUM. nphdbulkdelete asks for every row id of the index, pending or sealed, beside running folds: see maintenance/fold.cpp for why none of its
-// marks is lost. When it returns, no scan that starts later can return a row id that it was told is dead.
+// VACUUM. nphdbulkdelete asks for every row id of the index, pending or sealed, beside running folds: see
+// maintenance/fold.cpp for why none of its marks is lost. When it returns, no scan that starts later can return a row
+// id that it was told is dead.
 
 #include "src/am/am.hpp"
 #include "src/maintenance/fold.hpp"
@@ -71,7 +72,8 @@ const LaneView* lane_of(const CachedShard* shard, uint64 posting) {
 }
 
 // Copies the row ids of postings [first, first + n) of the shard out of the mapping.
-void copy_row_ids(Relation index, const ShardEntry& entry, const CachedShard* shard, uint64 first, uint32 n, RowId* out) {
+void copy_row_ids(Relation index, const ShardEntry& entry, const CachedShard* shard, uint64 first, uint32 n,
+                  RowId* out) {
     if (!survives_sigbus([&] {
             const LaneView* lane = lane_of(shard, first);
             for (uint32 i = 0; i < n; ++i) {
@@ -155,8 +157,9 @@ IndexBulkDeleteResult* nphdbulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResu
         MetaPage meta;
         meta_read(info->index, &meta);
         if (!vacuum_unseen(&work, meta)) break;
-        // The order counts: marks, then epoch, then another look at the manifest. And it moves even if nothing was marked now: an
-        // earlier run may have been cancelled between its marks and its epoch, and other backends cache bitmaps by it.
+        // The order counts: marks, then epoch, then another look at the manifest. And it moves even if nothing was
+        // marked now: an earlier run may have been cancelled between its marks and its epoch, and other backends cache
+        // bitmaps by it.
         tombstones_bump_epoch(info->index);
     }
     MemoryContextSwitchTo(caller);
@@ -173,7 +176,7 @@ IndexBulkDeleteResult* nphdvacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteR
         stats->num_index_tuples = info->num_heap_tuples;
         stats->estimated_count = true;
     }
-    const bool autovacuum = IsAutoVacuumWorkerProcess();
+    const bool autovacuum = in_autovacuum();
     FoldResources resources;
     resources.threads = autovacuum ? 1 : 1 + max_parallel_maintenance_workers;
     resources.memory_kb = autovacuum && autovacuum_work_mem != -1 ? autovacuum_work_mem : maintenance_work_mem;

@@ -4,8 +4,8 @@
 
 namespace nphd {
 
-// Our access method is the one whose handler is nphd_handler of this library; asking the relation avoids a look-up by name, which another extension
-// could have taken.
+// Our access method is the one whose handler is nphd_handler of this library; asking the relation avoids a look-up by
+// name, which another extension could have taken.
 static bool is_nphd_index(Relation rel) {
     return rel->rd_rel->relkind == RELKIND_INDEX && rel->rd_indam != nullptr && rel->rd_indam->ambuild == nphdbuild;
 }
@@ -13,14 +13,13 @@ static bool is_nphd_index(Relation rel) {
 Relation open_nphd_index(Oid oid, LOCKMODE lock) {
     Relation rel = relation_open(oid, lock);
     if (!is_nphd_index(rel))
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("\"%s\" is not an nphd index", RelationGetRelationName(rel)),
-                        rel->rd_rel->relkind == RELKIND_PARTITIONED_INDEX
-                            ? errhint("Name the index of a partition.")
-                            : 0));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an nphd index", RelationGetRelationName(rel)),
+             rel->rd_rel->relkind == RELKIND_PARTITIONED_INDEX ? errhint("Name the index of a partition.") : 0));
     if (RELATION_IS_OTHER_TEMP(rel))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot access temporary indexes of other sessions")));
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot access temporary indexes of other sessions")));
     if (!rel->rd_index->indisvalid)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("index \"%s\" is not valid", RelationGetRelationName(rel))));

@@ -5,7 +5,8 @@
 
 namespace nphd {
 
-/// Opens an nphd index under `lock`. ERROR 42809 for anything else, 0A000 for another session's temporary index, 55000 for an invalid one.
+/// Opens an nphd index under `lock`. ERROR 42809 for anything else, 0A000 for another session's temporary index, 55000
+/// for an invalid one.
 Relation open_nphd_index(Oid oid, LOCKMODE lock);
 
 /// ERROR 42501 unless the caller owns the index.

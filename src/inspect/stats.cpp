@@ -8,9 +8,12 @@ namespace nphd {
 
 static const char* metric_name(uint32 metric) {
     switch (static_cast<Metric>(metric)) {
-        case Metric::nphd: return "nphd";
-        case Metric::hamming: return "hamming";
-        case Metric::jaccard: return "jaccard";
+        case Metric::nphd:
+            return "nphd";
+        case Metric::hamming:
+            return "hamming";
+        case Metric::jaccard:
+            return "jaccard";
     }
     return "unknown";
 }
@@ -27,7 +30,8 @@ static void count_segment(Relation index, const MetaPage& meta, uint64 id, Block
 
 static HeapTuple index_stats(FunctionCallInfo fcinfo, Relation index) {
     TupleDesc columns;
-    if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
+    if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "return type must be a row type");
     MetaPage meta;
     meta_read(index, &meta);
     const ManifestDraft manifest = manifest_draft(index, meta);

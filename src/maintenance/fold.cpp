@@ -1,20 +1,23 @@
 // The steps, each of which leaves a whole index behind:
 //
-//  1. Freeze. A manifest that lists the open segment as frozen comes into force, in one record with the tail page's frozen flag and the
+//  1. Freeze. A manifest that lists the open segment as frozen comes into force, in one record with the tail page's
+//  frozen flag and the
 //     opening of an empty successor. Inserters that come late see the flag and start over.
 //  2. Read the frozen segments and the shards to absorb; build in memory.
 //  3. Reserve. A manifest that notes the extents under construction comes into force.
 //  4. Write the new shard's pages through shared buffers, logged, and hand them to the kernel.
-//  5. Carry over the tombstones that the inputs got since step 2, then publish: the manifest with the new shard and without its inputs, whose
+//  5. Carry over the tombstones that the inputs got since step 2, then publish: the manifest with the new shard and
+//  without its inputs, whose
 //     blocks become retired, comes into force.
 //
-// A crash or an error anywhere leaves the last manifest in force. After step 1 the frozen segments are still read by every scan and folded by
-// the next run; after step 3 the reserved extents have no builder, which the next run sees because it holds the maintenance lock.
+// A crash or an error anywhere leaves the last manifest in force. After step 1 the frozen segments are still read by
+// every scan and folded by the next run; after step 3 the reserved extents have no builder, which the next run sees
+// because it holds the maintenance lock.
 //
-// Step 5 against VACUUM, which runs beside us: VACUUM first sets its marks, then moves the tombstone epoch, then reads the
-// manifest again and works on what it has not seen. We note the epoch, look for marks, and publish only if, under the meta page's
-// lock, the epoch has not moved since. So a mark set on our inputs is either found by us, or VACUUM moves the epoch after our publication, reads our
-// manifest, and marks the new shard itself.
+// Step 5 against VACUUM, which runs beside us: VACUUM first sets its marks, then moves the tombstone epoch, then reads
+// the manifest again and works on what it has not seen. We note the epoch, look for marks, and publish only if, under
+// the meta page's lock, the epoch has not moved since. So a mark set on our inputs is either found by us, or VACUUM
+// moves the epoch after our publication, reads our manifest, and marks the new shard itself.
 
 #include "src/maintenance/fold.hpp"
 
@@ -96,9 +99,9 @@ void remember_block(FoldInputs* inputs, BlockNumber block) {
     if (inputs->n_pending_blocks == inputs->max_pending_blocks) {
         inputs->max_pending_blocks = Max(64u, inputs->max_pending_blocks * 2);
         const Size bytes = inputs->max_pending_blocks * sizeof(BlockNumber);
-        inputs->pending_blocks = static_cast<BlockNumber*>(
-            inputs->pending_blocks ? repalloc_huge(inputs->pending_blocks, bytes)
-                                   : MemoryContextAllocHuge(CurrentMemoryContext, bytes));
+        inputs->pending_blocks =
+            static_cast<BlockNumber*>(inputs->pending_blocks ? repalloc_huge(inputs->pending_blocks, bytes)
+                                                             : MemoryContextAllocHuge(CurrentMemoryContext, bytes));
     }
     inputs->pending_blocks[inputs->n_pending_blocks++] = block;
 }
@@ -162,8 +165,8 @@ int by_postings(const ListCell* a, const ListCell* b) {
     return x < y ? -1 : x > y;
 }
 
-// Every shard is searched by every query, so a fold takes along the shards that are not much larger than what it folds: their number stays
-// logarithmic, and each row is rewritten a logarithmic number of times.
+// Every shard is searched by every query, so a fold takes along the shards that are not much larger than what it folds:
+// their number stays logarithmic, and each row is rewritten a logarithmic number of times.
 List* shards_to_absorb(List* shards, uint64 rows) {
     List* absorbed = nullptr;
     List* ascending = list_copy(shards);
@@ -178,8 +181,8 @@ List* shards_to_absorb(List* shards, uint64 rows) {
     return absorbed;
 }
 
-// Row ids of inputs that were alive when read and are dead now, as a sorted array. (Not: all that are dead now. A row id that was dead already may have
-// been given to another row, whose entry, alive, is an input too.)
+// Row ids of inputs that were alive when read and are dead now, as a sorted array. (Not: all that are dead now. A row
+// id that was dead already may have been given to another row, whose entry, alive, is an input too.)
 struct DeadRows {
     RowId* rows;
     uint64 n, max;
@@ -188,9 +191,9 @@ struct DeadRows {
 void add_dead(DeadRows* dead, RowId row) {
     if (dead->n == dead->max) {
         dead->max = Max(UINT64CONST(1024), dead->max * 2);
-        dead->rows = static_cast<RowId*>(
-            dead->rows ? repalloc_huge(dead->rows, dead->max * sizeof(RowId))
-                       : MemoryContextAllocHuge(CurrentMemoryContext, dead->max * sizeof(RowId)));
+        dead->rows =
+            static_cast<RowId*>(dead->rows ? repalloc_huge(dead->rows, dead->max * sizeof(RowId))
+                                           : MemoryContextAllocHuge(CurrentMemoryContext, dead->max * sizeof(RowId)));
     }
     dead->rows[dead->n++] = row;
 }
@@ -261,7 +264,8 @@ void carry_over(Relation index, const MetaPage& meta, const FoldInputs& inputs, 
     const DeadRows dead = newly_dead(index, meta, inputs);
     if (dead.n == 0) return;
     const Size bytes = entry.tombstone_pages * kPageDataBytes;
-    auto* bits = static_cast<uint8*>(MemoryContextAllocExtended(CurrentMemoryContext, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    auto* bits =
+        static_cast<uint8*>(MemoryContextAllocExtended(CurrentMemoryContext, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     CachedShard* shard = shard_acquire(index, meta, entry);
     for_each_posting(index, entry, shard, [&](uint64 posting, RowId row) {
         if (bsearch(&row, dead.rows, dead.n, sizeof(RowId), compare_row_ids) != nullptr)
@@ -283,8 +287,8 @@ void retire_pending_blocks(ManifestDraft* draft, const FoldInputs& inputs) {
     if (inputs.n_pending_blocks == 0) return;
     qsort(inputs.pending_blocks, inputs.n_pending_blocks, sizeof(BlockNumber), compare_blocks);
     for (uint32 i = 0, run; i < inputs.n_pending_blocks; i += run) {
-        for (run = 1; i + run < inputs.n_pending_blocks &&
-                      inputs.pending_blocks[i + run] == inputs.pending_blocks[i] + run;)
+        for (run = 1;
+             i + run < inputs.n_pending_blocks && inputs.pending_blocks[i + run] == inputs.pending_blocks[i] + run;)
             run++;
         draft_add_extent(draft, inputs.pending_blocks[i], run, ExtentState::retired, ExtentKind::pending, 0);
     }
@@ -299,7 +303,8 @@ void retire_inputs(ManifestDraft* draft, const FoldInputs& inputs) {
         auto* shard = static_cast<ShardEntry*>(lfirst(cell));
         bool absorbed = false;
         ListCell* input;
-        foreach (input, inputs.shards) absorbed |= static_cast<ShardEntry*>(lfirst(input))->generation == shard->generation;
+        foreach (input, inputs.shards)
+            absorbed |= static_cast<ShardEntry*>(lfirst(input))->generation == shard->generation;
         if (!absorbed) {
             kept = lappend(kept, shard);
             continue;
@@ -399,8 +404,7 @@ uint64 fold_pending(Relation index, const FoldResources& resources) {
         read_segments(index, meta, &inputs, job);
         inputs.shards = shards_to_absorb(draft.shards, inputs.pending_rows);
         ListCell* cell;
-        foreach (cell, inputs.shards)
-            read_shard(index, meta, *static_cast<ShardEntry*>(lfirst(cell)), &inputs, job);
+        foreach (cell, inputs.shards) read_shard(index, meta, *static_cast<ShardEntry*>(lfirst(cell)), &inputs, job);
         const bool any = shard_job_rows(job) > 0;
         if (any) shard_job_run(job, meta.options, resources.threads, nullptr);
         write_and_publish(index, any ? job : nullptr, inputs);

@@ -5,7 +5,8 @@
 
 namespace nphd {
 
-/// All maintenance of one index is serialised by a heavyweight lock on its meta block, held until the end of the transaction or unlock.
+/// All maintenance of one index is serialised by a heavyweight lock on its meta block, held until the end of the
+/// transaction or unlock.
 void maintenance_lock(Relation index);
 void maintenance_unlock(Relation index);
 
@@ -14,8 +15,9 @@ struct FoldResources {
     int memory_kb;
 };
 
-/// Folds everything pending, together with shards too small to stand alone beside it, into one new shard. Returns the number of pending
-/// rows that were folded, dead ones not counted. The caller holds the maintenance lock and a lock on the index.
+/// Folds everything pending, together with shards too small to stand alone beside it, into one new shard. Returns the
+/// number of pending rows that were folded, dead ones not counted. The caller holds the maintenance lock and a lock on
+/// the index.
 uint64 fold_pending(Relation index, const FoldResources& resources);
 
 /// CREATE INDEX: publishes a built job as the first shard.

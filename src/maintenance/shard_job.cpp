@@ -24,7 +24,8 @@ struct ShardJob {
 
 static void destroy_job(void* arg) { delete *static_cast<ShardJob**>(arg); }
 
-// A descriptor of our own of an already removed temporary file. PostgreSQL's virtual file could be closed behind our back.
+// A descriptor of our own of an already removed temporary file. PostgreSQL's virtual file could be closed behind our
+// back.
 static int open_spill_file() {
     PrepareTempTablespaces();
     const File file = OpenTemporaryFile(false);
@@ -75,7 +76,8 @@ void shard_job_run(ShardJob* job, const IndexOptions& options, int threads, void
                                                   *job->budget);
         job->build->start();
     });
-    // Waiting on the latch, not on the thread, keeps the backend open to cancel, termination and the postmaster's death.
+    // Waiting on the latch, not on the thread, keeps the backend open to cancel, termination and the postmaster's
+    // death.
     for (long pause_ms = 1; !job->build->finished(); pause_ms = Min(pause_ms * 2, 20L)) {
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms, PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);

@@ -9,8 +9,8 @@ namespace nphd {
 
 struct ShardJob;
 
-/// A job in a context of its own under CurrentMemoryContext: resetting or deleting that (also by an error) cancels the build, joins
-/// its threads and frees everything. Big arrays beyond `memory_kb` live in a temporary file.
+/// A job in a context of its own under CurrentMemoryContext: resetting or deleting that (also by an error) cancels the
+/// build, joins its threads and frees everything. Big arrays beyond `memory_kb` live in a temporary file.
 ShardJob* shard_job_create(int memory_kb);
 void shard_job_free(ShardJob* job);
 
@@ -19,7 +19,8 @@ void shard_job_add(ShardJob* job, CodeBytes code, RowId row);
 void shard_job_input_add(ShardJob* job, CodeBytes code, RowId row);
 uint64 shard_job_rows(const ShardJob* job);
 
-/// Builds on `threads` threads and waits, open to interrupts. `report` (may be null) is called now and then with the build's state.
+/// Builds on `threads` threads and waits, open to interrupts. `report` (may be null) is called now and then with the
+/// build's state.
 void shard_job_run(ShardJob* job, const IndexOptions& options, int threads, void (*report)(const Progress&));
 
 /// Where a shard goes.
@@ -35,7 +36,8 @@ ShardExtents shard_job_extents(const ShardJob* job);
 /// Writes the sealed pages, logged and handed to the kernel. Tombstone pages and publication are the caller's.
 ShardEntry shard_job_write(ShardJob* job, Relation index, const MetaPage& meta, const ShardExtents& extents);
 
-/// Threads that maintenance of this table may use: 1 + max_parallel_maintenance_workers, or the table's parallel_workers.
+/// Threads that maintenance of this table may use: 1 + max_parallel_maintenance_workers, or the table's
+/// parallel_workers.
 int maintenance_threads(Relation heap);
 
 }  // namespace nphd

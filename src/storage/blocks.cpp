@@ -22,8 +22,9 @@ void blocks_flush(Relation index, BlockNumber first, uint32 count) {
     if (RelationUsesLocalBuffers(index)) return;
     for (uint32 i = 0; i < count; ++i) {
         CHECK_FOR_INTERRUPTS();
-        // PrefetchBuffer is the public way to ask "is it in the pool?". Its answer is a hint: if the buffer holds another block now, or
-        // nothing valid because a read failed, the ordinary way finds out, and raises the error if there is one.
+        // PrefetchBuffer is the public way to ask "is it in the pool?". Its answer is a hint: if the buffer holds
+        // another block now, or nothing valid because a read failed, the ordinary way finds out, and raises the error
+        // if there is one.
         const PrefetchBufferResult found = PrefetchBuffer(index, MAIN_FORKNUM, first + i);
         Buffer buffer = found.recent_buffer;
         if (!BufferIsValid(buffer)) continue;

@@ -5,15 +5,16 @@
 
 namespace nphd {
 
-/// The block, zero-filled in memory and locked exclusively, to be initialised by the caller, who owns it by reservation. The file is
-/// extended as needed; blocks past the high-water mark that a killed build left in it are simply used.
+/// The block, zero-filled in memory and locked exclusively, to be initialised by the caller, who owns it by
+/// reservation. The file is extended as needed; blocks past the high-water mark that a killed build left in it are
+/// simply used.
 Buffer block_create(Relation index, BlockNumber block, BufferAccessStrategy strategy);
 
 /// Extends the file to at least `blocks` blocks.
 void blocks_extend(Relation index, BlockNumber blocks, BufferAccessStrategy strategy);
 
-/// Hands every dirty page among [first, first + count) to the kernel, so that a mapping of the file shows it. A block that is not in the
-/// buffer pool needs nothing: a victim is written before it leaves.
+/// Hands every dirty page among [first, first + count) to the kernel, so that a mapping of the file shows it. A block
+/// that is not in the buffer pool needs nothing: a victim is written before it leaves.
 void blocks_flush(Relation index, BlockNumber first, uint32 count);
 
 }  // namespace nphd

@@ -21,7 +21,8 @@ void check_page(Relation index, Buffer buffer, PageKind kind, uint64 incarnation
     if (PageIsNew(page)) report_damage(index, BufferGetBlockNumber(buffer), "a zeroed page");
     if (stamp->magic != kShardMagic || stamp->kind != static_cast<uint16>(kind))
         report_damage(index, BufferGetBlockNumber(buffer), "a page of another kind");
-    if (stamp->incarnation != incarnation) report_damage(index, BufferGetBlockNumber(buffer), "a page of another index");
+    if (stamp->incarnation != incarnation)
+        report_damage(index, BufferGetBlockNumber(buffer), "a page of another index");
     if (stamp->generation != generation)
         report_damage(index, BufferGetBlockNumber(buffer), "a page of another generation");
 }

@@ -1,6 +1,6 @@
 // The mutable part of the index as bytes: meta page, manifest, pending pages, tombstone pages. (Sealed shards:
-// engine/shard/format.hpp.) Every page starts with PostgreSQL's header and our PageStamp, data begins at kPageDataOffset, and
-// pd_lower covers all data, since Generic WAL zeroes the hole behind it.
+// engine/shard/format.hpp.) Every page starts with PostgreSQL's header and our PageStamp, data begins at
+// kPageDataOffset, and pd_lower covers all data, since Generic WAL zeroes the hole behind it.
 //
 // Who locks what, and why a crash at any line is harmless, is told in docs/architecture.md, "Protocols".
 #pragma once
@@ -18,7 +18,8 @@ inline constexpr uint32 kMetaMagic = 0x4D50504E;  // "NPPM"
 inline constexpr uint32 kFormatVersion = 1;
 inline constexpr BlockNumber kMetaBlock = 0;
 
-/// Which files an extent's bytes were sealed in: a copied relation (CREATE DATABASE, SET TABLESPACE) has another locator.
+/// Which files an extent's bytes were sealed in: a copied relation (CREATE DATABASE, SET TABLESPACE) has another
+/// locator.
 struct Locator {
     Oid tablespace;
     Oid database;
@@ -66,7 +67,8 @@ struct MetaPage {
 };
 static_assert(sizeof(MetaPage) == 304);
 
-/// A manifest is this header, then `shards` ShardEntry, `segments` SegmentEntry, `extents` ExtentEntry, laid over whole pages.
+/// A manifest is this header, then `shards` ShardEntry, `segments` SegmentEntry, `extents` ExtentEntry, laid over whole
+/// pages.
 struct ManifestHeader {
     uint64 incarnation;
     uint64 version;
@@ -78,7 +80,7 @@ struct ManifestHeader {
 static_assert(sizeof(ManifestHeader) == 32);
 
 struct ShardEntry {
-    uint64 generation;  // of its extents; never given twice, so it names the shard
+    uint64 generation;        // of its extents; never given twice, so it names the shard
     BlockNumber first_block;  // sealed pages
     uint32 pages;
     BlockNumber tombstone_block;

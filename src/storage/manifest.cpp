@@ -137,7 +137,8 @@ static List* coalesce(List* extents) {
     foreach (cell, extents) {
         auto* e = static_cast<ExtentEntry*>(lfirst(cell));
         const auto retired = static_cast<uint16>(ExtentState::retired);
-        if (last != nullptr && last->state == retired && e->state == retired && last->first + last->blocks == e->first) {
+        if (last != nullptr && last->state == retired && e->state == retired &&
+            last->first + last->blocks == e->first) {
             last->blocks += e->blocks;
             last->kind = static_cast<uint16>(ExtentKind::none);
             last->generation = Max(last->generation, e->generation);
@@ -181,7 +182,8 @@ ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft*
     draft->extents = coalesce(draft->extents);
 
     ManifestRoot root;
-    // Versions double as the generation of their pages. A version written but never installed is written again: to other blocks.
+    // Versions double as the generation of their pages. A version written but never installed is written again: to
+    // other blocks.
     root.version = meta.manifest_version + 1;
     const Size bytes = sizeof(ManifestHeader) + list_length(draft->shards) * sizeof(ShardEntry) +
                        list_length(draft->segments) * sizeof(SegmentEntry) +
@@ -196,9 +198,12 @@ ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft*
     draft_add_extent(draft, root.block, root.pages, ExtentState::live, ExtentKind::manifest, root.version);
 
     auto* image = static_cast<char*>(palloc(bytes));
-    const ManifestHeader header{meta.incarnation, root.version, static_cast<uint32>(list_length(draft->shards)),
+    const ManifestHeader header{meta.incarnation,
+                                root.version,
+                                static_cast<uint32>(list_length(draft->shards)),
                                 static_cast<uint32>(list_length(draft->segments)),
-                                static_cast<uint32>(list_length(draft->extents)), 0};
+                                static_cast<uint32>(list_length(draft->extents)),
+                                0};
     memcpy(image, &header, sizeof header);
     char* at = append_all<ShardEntry>(image + sizeof header, draft->shards);
     at = append_all<SegmentEntry>(at, draft->segments);

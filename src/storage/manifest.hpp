@@ -1,5 +1,5 @@
-// The manifest: the immutable, versioned list of what the index consists of. A new version is written to fresh pages and comes into
-// force by one change of the meta page.
+// The manifest: the immutable, versioned list of what the index consists of. A new version is written to fresh pages
+// and comes into force by one change of the meta page.
 #pragma once
 
 #include "src/storage/meta.hpp"
@@ -23,8 +23,8 @@ struct Manifest {
 };
 static_assert(sizeof(Manifest) == sizeof(ManifestHeader));
 
-/// The manifest that `meta` names, cached in the relation's rd_amcache by version. Valid until the next call or relcache
-/// invalidation: copy what must live longer.
+/// The manifest that `meta` names, cached in the relation's rd_amcache by version. Valid until the next call or
+/// relcache invalidation: copy what must live longer.
 const Manifest* manifest_cached(Relation index, const MetaPage& meta);
 
 /// The same, read anew into the current memory context, to be edited and published.
@@ -50,8 +50,8 @@ struct ManifestRoot {
     uint32 crc;
 };
 
-/// Writes the draft as the successor of the version it was read from (its own extent and the retirement of its predecessor's
-/// included). Nothing is in force yet. The caller holds the maintenance lock.
+/// Writes the draft as the successor of the version it was read from (its own extent and the retirement of its
+/// predecessor's included). Nothing is in force yet. The caller holds the maintenance lock.
 ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft* draft);
 
 /// Puts a written manifest in force, as part of the caller's change of the meta page.

@@ -12,8 +12,8 @@ void meta_create(Relation index, ForkNumber fork, const IndexOptions& options);
 void meta_read(Relation index, MetaPage* out);
 
 /// A change of the meta page, together with up to three other pages, as one WAL record:
-/// begin() locks block 0 exclusively, add() registers further pages (locked exclusively by the caller, after the meta page),
-/// finish() writes the record; the caller releases the pages that it added. Plain data: safe under ereport.
+/// begin() locks block 0 exclusively, add() registers further pages (locked exclusively by the caller, after the meta
+/// page), finish() writes the record; the caller releases the pages that it added. Plain data: safe under ereport.
 struct MetaChange {
     Relation index;
     Buffer buffer;
@@ -26,8 +26,9 @@ void meta_change_finish(MetaChange* change);
 /// Gives up: nothing is changed, block 0 is released.
 void meta_change_abort(MetaChange* change);
 
-/// Reserves `blocks` consecutive blocks at the high-water mark in a record of its own. Until the caller's manifest names them nobody
-/// owns them; after a crash they lie below alloc_end unowned, which costs space until they are reclaimed and nothing else.
+/// Reserves `blocks` consecutive blocks at the high-water mark in a record of its own. Until the caller's manifest
+/// names them nobody owns them; after a crash they lie below alloc_end unowned, which costs space until they are
+/// reclaimed and nothing else.
 BlockNumber meta_reserve_blocks(Relation index, uint32 blocks);
 
 /// A generation for new extents: a number never given before in this index.

@@ -1,10 +1,11 @@
-// Lock order: meta page, then tail page, then new page. An insert that finds room takes the meta page's share lock and the tail's exclusive
-// lock one after the other, never both; because the segment may have been frozen, or got a new tail, in between, it looks at the
-// page again and starts over if so. Freezing (maintenance/fold.cpp) sets the tail's flag and moves the meta page on in one record under both locks, so
-// an entry is either on a page of the segment before it was frozen, or in its successor.
+// Lock order: meta page, then tail page, then new page. An insert that finds room takes the meta page's share lock and
+// the tail's exclusive lock one after the other, never both; because the segment may have been frozen, or got a new
+// tail, in between, it looks at the page again and starts over if so. Freezing (maintenance/fold.cpp) sets the tail's
+// flag and moves the meta page on in one record under both locks, so an entry is either on a page of the segment before
+// it was frozen, or in its successor.
 //
-// A crash: an append is one record. Linking a page (old tail, new page, meta page) is one record too; a file that was extended before that
-// record has zeroed blocks past alloc_end, which the next link initialises.
+// A crash: an append is one record. Linking a page (old tail, new page, meta page) is one record too; a file that was
+// extended before that record has zeroed blocks past alloc_end, which the next link initialises.
 
 #include "src/storage/pending.hpp"
 
@@ -42,8 +43,8 @@ static BlockNumber take_block(MetaPage* meta) {
     return meta->chunk_next++;
 }
 
-// Appends on a new page, linked to the tail unless the segment is empty. False: the tail has room again (another backend linked a
-// page meanwhile); nothing was done.
+// Appends on a new page, linked to the tail unless the segment is empty. False: the tail has room again (another
+// backend linked a page meanwhile); nothing was done.
 static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) {
     MetaChange change;
     meta_change_begin(index, &change);

@@ -8,15 +8,15 @@ namespace nphd {
 /// Appends one row to the open segment, WAL-logged. The code has at most kMaxCodeBytes bytes.
 void pending_append(Relation index, ItemPointer row, CodeBytes code);
 
-/// Reads a segment page by page: each call copies one page into `page` (BLCKSZ bytes, aligned) and steps to the next. Pages stay as they are
-/// but for dead marks and, in the open segment, further entries.
+/// Reads a segment page by page: each call copies one page into `page` (BLCKSZ bytes, aligned) and steps to the next.
+/// Pages stay as they are but for dead marks and, in the open segment, further entries.
 struct PendingReader {
     Relation index;
     uint64 incarnation;
     uint64 segment_id;
-    BlockNumber next;     // InvalidBlockNumber: at the end
-    BlockNumber block;    // of the page last read
-    uint32 position;      // of the next page in its segment: bounds the walk
+    BlockNumber next;   // InvalidBlockNumber: at the end
+    BlockNumber block;  // of the page last read
+    uint32 position;    // of the next page in its segment: bounds the walk
     BufferAccessStrategy strategy;
 };
 PendingReader pending_reader(Relation index, const MetaPage& meta, uint64 segment_id, BlockNumber head);
@@ -30,8 +30,8 @@ struct PendingCursor {
 inline PendingCursor pending_cursor(char* page) { return {page, kPendingDataOffset}; }
 PendingEntry* pending_next_entry(Relation index, BlockNumber block, PendingCursor* cursor);
 
-/// Calls `dead` for every row id on the page at reader->block that carries no dead mark yet and marks those it says are dead, in one WAL record.
-/// Returns how many it marked; *live is raised by the entries left.
+/// Calls `dead` for every row id on the page at reader->block that carries no dead mark yet and marks those it says are
+/// dead, in one WAL record. Returns how many it marked; *live is raised by the entries left.
 uint32 pending_mark_dead(const PendingReader* reader, IndexBulkDeleteCallback dead, void* state, uint64* live);
 
 }  // namespace nphd

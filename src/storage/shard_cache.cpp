@@ -1,11 +1,12 @@
-// A mapped page is certainly what redo or a sealing backend wrote only once it was handed to the kernel. Sealing flushes before it publishes, but other
-// ways bring pages into the buffer pool alone: redo on a standby, and copies of the relation. So before a backend maps a shard for the
-// first time it flushes the shard's dirty blocks, unless a completed checkpoint proves that there are none: the relation is permanent, the shard
-// was sealed in these very files (a copy takes the seal LSN along, but not the flush), and the seal LSN is not past the redo pointer of
-// the last *completed* checkpoint or restartpoint. (The redo pointer of GetRedoRecPtr() moves when one begins.)
+// A mapped page is certainly what redo or a sealing backend wrote only once it was handed to the kernel. Sealing
+// flushes before it publishes, but other ways bring pages into the buffer pool alone: redo on a standby, and copies of
+// the relation. So before a backend maps a shard for the first time it flushes the shard's dirty blocks, unless a
+// completed checkpoint proves that there are none: the relation is permanent, the shard was sealed in these very files
+// (a copy takes the seal LSN along, but not the flush), and the seal LSN is not past the redo pointer of the last
+// *completed* checkpoint or restartpoint. (The redo pointer of GetRedoRecPtr() moves when one begins.)
 //
-// A mapping is only used under a lock on the index held since the relation's locator was compared, so the files cannot be cut or
-// removed under it.
+// A mapping is only used under a lock on the index held since the relation's locator was compared, so the files cannot
+// be cut or removed under it.
 
 #include "src/storage/shard_cache.hpp"
 
@@ -121,7 +122,8 @@ static void open_view(Relation index, const MetaPage& meta, const ShardEntry& en
 }
 
 static CachedShard* open(Relation index, const MetaPage& meta, const ShardEntry& entry) {
-    // Until it is complete the entry belongs to the caller's context: an error on the way takes it, and its mapping, along.
+    // Until it is complete the entry belongs to the caller's context: an error on the way takes it, and its mapping,
+    // along.
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "nphd shard", ALLOCSET_SMALL_SIZES);
     auto* shard = static_cast<CachedShard*>(MemoryContextAllocZero(context, sizeof(CachedShard)));
     shard->index_oid = RelationGetRelid(index);

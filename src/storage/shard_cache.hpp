@@ -1,4 +1,5 @@
-// Sealed shards as this backend sees them: mapped from the relation's files, or copied through the buffer manager. Kept across scans.
+// Sealed shards as this backend sees them: mapped from the relation's files, or copied through the buffer manager. Kept
+// across scans.
 #pragma once
 
 #include "src/storage/manifest.hpp"
@@ -29,8 +30,8 @@ struct CachedShard {
     CachedShard* next;
 };
 
-/// The shard, opened if need be and pinned until shard_release. Its tombstones are at least as new as `meta`. The caller holds a lock on the
-/// index until after the release. ERROR XX002 when the pages are not what the manifest says.
+/// The shard, opened if need be and pinned until shard_release. Its tombstones are at least as new as `meta`. The
+/// caller holds a lock on the index until after the release. ERROR XX002 when the pages are not what the manifest says.
 CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry);
 /// Never fails; may be called while aborting.
 void shard_release(CachedShard* shard);

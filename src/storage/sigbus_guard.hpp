@@ -1,5 +1,5 @@
-// A read of mapped memory can fail (the disk, or a file cut short behind our back) with SIGBUS. While engine code reads a mapping, the
-// guard turns that into a return value instead of a crash of the whole cluster.
+// A read of mapped memory can fail (the disk, or a file cut short behind our back) with SIGBUS. While engine code reads
+// a mapping, the guard turns that into a return value instead of a crash of the whole cluster.
 #pragma once
 
 #include "src/pg.hpp"
@@ -13,8 +13,9 @@ extern sigjmp_buf sigbus_jump;
 extern volatile sig_atomic_t sigbus_armed;
 void sigbus_install();
 
-/// Runs f() and returns true, or false if reading a mapping failed in it. f calls no PostgreSQL function and owns no object with a
-/// destructor on its frames (they are skipped); what it changed in members must be thrown away after false.
+/// Runs f() and returns true, or false if reading a mapping failed in it. f calls no PostgreSQL function and owns no
+/// object with a destructor on its frames (they are skipped); what it changed in members must be thrown away after
+/// false.
 template <class F>
 [[nodiscard]] bool survives_sigbus(F&& f) {
     sigbus_install();

@@ -1,6 +1,7 @@
-// A set bit says that VACUUM found the row dead: it may never come back, or a reused row id would answer with another row's code. So bits are WAL-logged
-// before ambulkdelete returns, and a fold or merge carries them over (maintenance/fold.cpp). Only VACUUM sets bits of a published shard, and
-// PostgreSQL runs one VACUUM of a table at a time.
+// A set bit says that VACUUM found the row dead: it may never come back, or a reused row id would answer with another
+// row's code. So bits are WAL-logged before ambulkdelete returns, and a fold or merge carries them over
+// (maintenance/fold.cpp). Only VACUUM sets bits of a published shard, and PostgreSQL runs one VACUUM of a table at a
+// time.
 
 #include "src/storage/tombstones.hpp"
 

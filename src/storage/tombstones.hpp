@@ -5,10 +5,12 @@
 
 namespace nphd {
 
-/// Copies the shard's bitmap into `bits` (entry.tombstone_pages * kPageDataBytes bytes); returns the number of bits set.
+/// Copies the shard's bitmap into `bits` (entry.tombstone_pages * kPageDataBytes bytes); returns the number of bits
+/// set.
 uint64 tombstones_load(Relation index, const MetaPage& meta, const ShardEntry& entry, uint8* bits);
 
-/// Sets the bits of page `page` (of the shard's tombstone pages) that are set in `bits` (kPageDataBytes bytes), in one WAL record.
+/// Sets the bits of page `page` (of the shard's tombstone pages) that are set in `bits` (kPageDataBytes bytes), in one
+/// WAL record.
 void tombstones_set(Relation index, const MetaPage& meta, const ShardEntry& entry, uint32 page, const uint8* bits);
 
 /// Writes the empty bitmap pages of a shard that is not published yet.

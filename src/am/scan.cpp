@@ -231,7 +231,7 @@ bool next_posting(ScanRun* run, const OpenLane& lane, LaneView::PostingRange* ro
             found = true;
         }
     });
-    if (!readable) report_unreadable(run, lane.shard);
+    if (!readable || (found && !valid_row_id(*out))) report_unreadable(run, lane.shard);
     return found;
 }
 

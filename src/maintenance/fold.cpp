@@ -134,8 +134,10 @@ bool add_nodes(const CachedShard* shard, const LaneView& lane, NodeId first, Nod
                 LaneView::PostingRange range;
                 good = lane.posting_range(node, range);
                 for (uint32 p = range.begin; good && p < range.end; ++p)
-                    if (!posting_dead(shard, lane.posting_base + p))
+                    if (!posting_dead(shard, lane.posting_base + p)) {
+                        good = valid_row_id(lane.row_id(p));
                         shard_job_input_add(job, lane.code(node), lane.row_id(p));
+                    }
             }
         });
         good = good && readable;

@@ -98,7 +98,6 @@ ShardExtents shard_job_extents(const ShardJob* job) {
 static void write_sealed_pages(ShardJob* job, Relation index, const MetaPage& meta, const ShardExtents& extents) {
     // The ring keeps a shard that will be read through its mapping from filling the buffer pool.
     BufferAccessStrategy ring = GetAccessStrategy(BAS_BULKWRITE);
-    blocks_extend(index, extents.first_block + extents.pages, ring);
     for (uint32 i = 0; i < extents.pages; ++i) {
         CHECK_FOR_INTERRUPTS();
         Buffer buffer = block_create(index, extents.first_block + i, ring);

@@ -3,13 +3,15 @@
 namespace nphd {
 
 void blocks_extend(Relation index, BlockNumber blocks, BufferAccessStrategy strategy) {
-    if (RelationGetNumberOfBlocks(index) >= blocks) return;
-    LockRelationForExtension(index, ExclusiveLock);
+    // In short steps: whoever links a pending page waits for this lock with the meta page locked.
+    static constexpr int kBlocksPerStep = 32;
     while (RelationGetNumberOfBlocks(index) < blocks) {
         CHECK_FOR_INTERRUPTS();
-        ReleaseBuffer(ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_NORMAL, strategy));
+        LockRelationForExtension(index, ExclusiveLock);
+        for (int i = 0; i < kBlocksPerStep && RelationGetNumberOfBlocks(index) < blocks; ++i)
+            ReleaseBuffer(ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_NORMAL, strategy));
+        UnlockRelationForExtension(index, ExclusiveLock);
     }
-    UnlockRelationForExtension(index, ExclusiveLock);
 }
 
 Buffer block_create(Relation index, BlockNumber block, BufferAccessStrategy strategy) {

@@ -156,6 +156,12 @@ void init_page(Page page, PageKind kind, uint64 incarnation, uint64 generation, 
 /// ERROR (index corrupted) unless the page carries our stamp with this kind, incarnation and generation.
 void check_page(Relation index, Buffer buffer, PageKind kind, uint64 incarnation, uint64 generation);
 
+/// Whether the table could have such a row. A row id out of a damaged page must not reach the table: block
+/// InvalidBlockNumber would extend it.
+inline bool valid_row_id(RowId row) {
+    return row.block != InvalidBlockNumber && row.offset >= FirstOffsetNumber && row.offset <= MaxOffsetNumber;
+}
+
 /// ERROR XX002 that names the index and the block, with the hint to REINDEX.
 [[noreturn]] void report_damage(Relation index, BlockNumber block, const char* what);
 

@@ -81,7 +81,20 @@ void meta_change_abort(MetaChange* change) {
     UnlockReleaseBuffer(change->buffer);
 }
 
+// Extends the file before the blocks are taken, with room for the pending pages that come after them: otherwise the
+// next insert would extend it over all of them with the meta page locked.
+static void extend_beforehand(Relation index, uint32 blocks) {
+    static constexpr uint32 kPendingRoom = 128;
+    MetaPage meta;
+    meta_read(index, &meta);
+    BufferAccessStrategy ring = GetAccessStrategy(BAS_BULKWRITE);
+    if (blocks < MaxBlockNumber - kPendingRoom - meta.alloc_end)
+        blocks_extend(index, meta.alloc_end + blocks + (blocks > kPendingRoom ? kPendingRoom : 0), ring);
+    FreeAccessStrategy(ring);
+}
+
 BlockNumber meta_reserve_blocks(Relation index, uint32 blocks) {
+    extend_beforehand(index, blocks);
     MetaChange change;
     meta_change_begin(index, &change);
     const BlockNumber first = change.meta->alloc_end;

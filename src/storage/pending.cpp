@@ -144,6 +144,7 @@ PendingEntry* pending_next_entry(Relation index, BlockNumber block, PendingCurso
     if (cursor->offset + sizeof(PendingEntry) > end || entry->code_bytes() > kMaxCodeBytes ||
         cursor->offset + entry->size() > end)
         report_damage(index, block, "a pending entry that leaves its page");
+    if (!valid_row_id(entry->row.unpack())) report_damage(index, block, "an impossible row id");
     cursor->offset += entry->size();
     return entry;
 }

@@ -288,22 +288,14 @@ CREATE ACCESS METHOD nphd TYPE INDEX HANDLER nphd_handler;
 
 COMMENT ON ACCESS METHOD nphd IS 'nearest neighbours of bit vectors: immutable shards, mapped and searched in place';
 
--- The function of an operator class that names its metric to the access method.
-CREATE FUNCTION nphd_metric_nphd(internal) RETURNS int4 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION nphd_metric_hamming(internal) RETURNS int4 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION nphd_metric_jaccard(internal) RETURNS int4 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-
 CREATE OPERATOR CLASS bitvec_nphd_ops DEFAULT FOR TYPE bitvec USING nphd AS
-    OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops,
-    FUNCTION 1 nphd_metric_nphd(internal);
+    OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops;
 
 CREATE OPERATOR CLASS bitvec_hamming_ops FOR TYPE bitvec USING nphd AS
-    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops,
-    FUNCTION 1 nphd_metric_hamming(internal);
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops;
 
 CREATE OPERATOR CLASS bitvec_jaccard_ops FOR TYPE bitvec USING nphd AS
-    OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops,
-    FUNCTION 1 nphd_metric_jaccard(internal);
+    OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops;
 
 -- Maintenance and inspection
 CREATE FUNCTION nphd_compact(index regclass) RETURNS int8 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;

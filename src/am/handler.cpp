@@ -6,7 +6,7 @@ NPHD_FUNCTION(nphd_handler) {
     (void)fcinfo;
     IndexAmRoutine* am = makeNode(IndexAmRoutine);
     am->amstrategies = nphd::kDistanceStrategy;
-    am->amsupport = nphd::kMetricFunction;
+    am->amsupport = 0;
     am->amcanorderbyop = true;
     // A scan needs no condition. NULL codes are not in the index; the cost estimate keeps it from scans that want all
     // rows.

@@ -52,8 +52,12 @@ bytea* nphdoptions(Datum reloptions, bool validate) {
         option("ef_search", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_search)),
         option("prefix_edges", RELOPT_TYPE_BOOL, offsetof(StoredOptions, prefix_edges)),
     };
-    return static_cast<bytea*>(
+    auto* stored = static_cast<StoredOptions*>(
         build_reloptions(reloptions, validate, options_kind, sizeof(StoredOptions), table, lengthof(table)));
+    if (validate && stored != nullptr && stored->ef_construction < stored->m)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("ef_construction (%d) must be at least m (%d)", stored->ef_construction, stored->m)));
+    return reinterpret_cast<bytea*>(stored);
 }
 
 IndexOptions index_options(Relation index) {

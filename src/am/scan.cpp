@@ -68,7 +68,6 @@ NearestSearch* spare_search = nullptr;
 
 void release_run(void* arg) {
     auto* run = static_cast<ScanRun*>(arg);
-    for (uint32 i = 0; i < run->n_shards; ++i) shard_release(run->shards[i]);
     if (run->search == nullptr) return;
     if (spare_search == nullptr)
         spare_search = run->search;

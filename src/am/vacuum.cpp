@@ -115,7 +115,6 @@ void vacuum_shard(BulkDelete* work, const MetaPage& meta, const ShardEntry& entr
         if (marked > 0) tombstones_set(work->index, meta, entry, page, bits);
         work->removed += marked;
     }
-    shard_release(shard);
     work->done_shards = with(work->done_shards, entry.generation);
     pfree(rows);
     pfree(bits);

@@ -11,7 +11,9 @@ static bool is_nphd_index(Relation rel) {
 }
 
 Relation open_nphd_index(Oid oid, LOCKMODE lock) {
-    Relation rel = relation_open(oid, lock);
+    Relation rel = try_relation_open(oid, lock);
+    if (rel == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", oid)));
     if (!is_nphd_index(rel))
         ereport(
             ERROR,

@@ -45,7 +45,6 @@ static HeapTuple index_stats(FunctionCallInfo fcinfo, Relation index) {
         codes += static_cast<int64>(entry->nodes);
         postings += static_cast<int64>(entry->postings);
         dead += static_cast<int64>(shard->dead);
-        shard_release(shard);
     }
     foreach (cell, manifest.segments) {
         const auto* segment = static_cast<SegmentEntry*>(lfirst(cell));
@@ -93,7 +92,6 @@ static void put_lanes(ReturnSetInfo* result, Relation index) {
             bool nulls[lengthof(values)] = {};
             tuplestore_putvalues(result->setResult, result->setDesc, const_cast<Datum*>(values), nulls);
         }
-        shard_release(shard);
     }
 }
 

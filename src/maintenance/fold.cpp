@@ -158,7 +158,6 @@ void read_shard(Relation index, const MetaPage& meta, const ShardEntry& entry, F
             if (!add_nodes(shard, lane, first, Min(lane.nodes, first + kNodesPerSlice), job))
                 report_damage(index, entry.first_block, "a shard whose postings cannot be read");
         }
-    shard_release(shard);
 }
 
 int by_postings(const ListCell* a, const ListCell* b) {
@@ -249,7 +248,6 @@ void add_dead_postings(Relation index, const MetaPage& meta, const FoldInputs& i
             for_each_posting(index, *entry, shard, [&](uint64 posting, RowId row) {
                 if (posting_dead(shard, posting) && !test_bit(before, posting)) add_dead(dead, row);
             });
-        shard_release(shard);
     }
 }
 
@@ -273,7 +271,6 @@ void carry_over(Relation index, const MetaPage& meta, const FoldInputs& inputs, 
         if (bsearch(&row, dead.rows, dead.n, sizeof(RowId), compare_row_ids) != nullptr)
             bits[posting >> 3] |= static_cast<uint8>(1 << (posting & 7));
     });
-    shard_release(shard);
     for (uint32 page = 0; page < entry.tombstone_pages; ++page)
         tombstones_set(index, meta, entry, page, bits + page * kPageDataBytes);
     pfree(bits);

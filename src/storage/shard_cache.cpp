@@ -165,6 +165,16 @@ static bool is_shard(const CachedShard* shard, Relation index, uint64 incarnatio
            shard->incarnation == incarnation && shard->locator == locator_of(index);
 }
 
+static void unpin(void* arg) { static_cast<CachedShard*>(arg)->users--; }
+
+static void pin(CachedShard* shard) {
+    auto* callback = static_cast<MemoryContextCallback*>(palloc(sizeof(MemoryContextCallback)));
+    callback->func = unpin;
+    callback->arg = shard;
+    MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+    shard->users++;
+}
+
 CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry) {
     const bool mapped = use_mapping(index);
     CachedShard* found = nullptr;
@@ -182,11 +192,9 @@ CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntr
         found->dead = tombstones_load(index, meta, entry, found->tombstones);
         found->tombstone_epoch = meta.tombstone_epoch;
     }
-    found->users++;
+    pin(found);
     return found;
 }
-
-void shard_release(CachedShard* shard) { shard->users--; }
 
 void shard_cache_sweep(Relation index, const Manifest* manifest) {
     for (CachedShard** link = &cache; *link != nullptr;) {

@@ -30,11 +30,10 @@ struct CachedShard {
     CachedShard* next;
 };
 
-/// The shard, opened if need be and pinned until shard_release. Its tombstones are at least as new as `meta`. The
-/// caller holds a lock on the index until after the release. ERROR XX002 when the pages are not what the manifest says.
+/// The shard, opened if need be and pinned until CurrentMemoryContext is reset or deleted, by an error too. Its
+/// tombstones are at least as new as `meta`. The caller holds a lock on the index until after the release. ERROR XX002
+/// when the pages are not what the manifest says.
 CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry);
-/// Never fails; may be called while aborting.
-void shard_release(CachedShard* shard);
 
 /// Closes what this backend keeps of the index and nobody uses, except the shards that `manifest` lists.
 void shard_cache_sweep(Relation index, const Manifest* manifest);

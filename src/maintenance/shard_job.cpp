@@ -133,8 +133,9 @@ ShardEntry shard_job_write(ShardJob* job, Relation index, const MetaPage& meta, 
 }
 
 int maintenance_threads(Relation heap) {
-    const int workers = RelationGetParallelWorkers(heap, max_parallel_maintenance_workers);
-    return 1 + Min(workers, max_parallel_maintenance_workers);
+    // -1 is also what a table with other options than this one has.
+    const int workers = RelationGetParallelWorkers(heap, -1);
+    return 1 + (workers < 0 ? max_parallel_maintenance_workers : Min(workers, max_parallel_maintenance_workers));
 }
 
 }  // namespace nphd

@@ -147,8 +147,8 @@ void add_ranges(const Kernels& k, const char* name, RangeKernel kernel, std::ini
 
 void add_gathers(const Kernels& k, const char* name, GatherKernel kernel, std::initializer_list<std::uint32_t> widths) {
     for (const std::uint32_t bits : widths) {
-        for (const std::size_t bytes : {512 << 10, 32 << 20, 256 << 20}) {
-            for (const std::uint32_t batch : {6, 16, 32}) {
+        for (const std::size_t bytes : {std::size_t{512} << 10, std::size_t{32} << 20, std::size_t{256} << 20}) {
+            for (const std::uint32_t batch : {6u, 16u, 32u}) {
                 const std::string full = std::string(name) + "/" + k.name + "/" + std::to_string(bits) + "b/" +
                                          size_name(bytes) + "/n" + std::to_string(batch);
                 benchmark::RegisterBenchmark(full.c_str(), gather, k, kernel, bits / 64, bytes, batch)
@@ -172,10 +172,10 @@ int main(int argc, char** argv) {
     using namespace nphd;
     for (const Kernels* k : available_kernels()) {
         add_ranges(*k, "hamming_range", &Kernels::hamming_range, {64, 128, 192, 256, 320, 512, 1024, 4096});
-        add_ranges(*k, "jaccard_range", &Kernels::jaccard_range, {256, 1024, 2048});
+        add_ranges(*k, "jaccard_range", &Kernels::jaccard_range, {256, 512, 1024, 2048});
         add_gathers(*k, "hamming_gather", &Kernels::hamming_gather, {64, 128, 256, 512, 1024});
         add_gathers(*k, "jaccard_gather", &Kernels::jaccard_gather, {256, 1024});
-        for (const std::size_t bytes : {8, 32, 100, 512, 8000}) {
+        for (const std::size_t bytes : {8u, 13u, 32u, 64u, 128u, 512u, 8000u}) {
             const std::string name = std::string("hamming_pair/") + k->name + "/" + std::to_string(bytes) + "B";
             benchmark::RegisterBenchmark(name.c_str(), pair, *k, bytes)->MinTime(0.05);
         }

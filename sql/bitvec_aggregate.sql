@@ -1,6 +1,7 @@
 -- Aggregates over codes.
 
--- Whether the plan of a query has a node whose line matches: plans are not printed, since versions print them differently.
+-- Whether the plan of a query has a node whose line matches: plans are not printed, since versions print them
+-- differently.
 CREATE FUNCTION pg_temp.plan_has(query text, pattern text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     line text;
@@ -23,7 +24,8 @@ SELECT grp, count(code), min(code), max(code), bit_and(code), bit_or(code), bit_
 FROM bitvec_aggregate GROUP BY grp ORDER BY grp;
 
 -- No rows, and nothing but nulls: null.
-SELECT min(code), max(code), bit_and(code), bit_or(code), bit_xor(code), bit_majority(code) FROM bitvec_aggregate WHERE grp IN (3, 99);
+SELECT min(code), max(code), bit_and(code), bit_or(code), bit_xor(code), bit_majority(code) FROM bitvec_aggregate
+WHERE grp IN (3, 99);
 
 -- The least and the greatest are those of the B-tree's order; with an index they are its ends.
 SELECT min(code), max(code) FROM bitvec_aggregate;
@@ -36,7 +38,8 @@ RESET enable_seqscan;
 
 -- A bit of the majority needs more than half of the inputs: a tie is 0, nulls do not count.
 SELECT n, bit_majority(code)
-FROM (VALUES (1, bitvec '0f'), (2, '0f'), (2, '33'), (3, '0f'), (3, '33'), (3, '55'), (4, '0f'), (4, '33'), (4, '55'), (4, NULL),
+FROM (VALUES (1, bitvec '0f'), (2, '0f'), (2, '33'), (3, '0f'), (3, '33'), (3, '55'),
+             (4, '0f'), (4, '33'), (4, '55'), (4, NULL),
              (5, 'ff'), (5, 'ff'), (5, '00'), (5, '00')) AS t (n, code)
 GROUP BY n ORDER BY n;
 
@@ -51,9 +54,11 @@ SELECT bit_majority(code) FROM bitvec_aggregate WHERE grp IN (1, 5);
 \echo :LAST_ERROR_SQLSTATE
 
 -- As window functions, the result of each row leaves the state as it is.
-SELECT code, bit_majority(code) OVER seen AS majority, bit_or(code) OVER seen AS any_so_far, max(code) OVER seen AS greatest
+SELECT code, bit_majority(code) OVER seen AS majority, bit_or(code) OVER seen AS any_so_far,
+       max(code) OVER seen AS greatest
 FROM bitvec_aggregate WHERE grp = 1 WINDOW seen AS (ORDER BY code) ORDER BY code;
-SELECT bit_majority(DISTINCT code), bit_majority(code) FILTER (WHERE code <> 'ff') FROM unnest('{0f,ff,ff,f0}'::bitvec[]) AS code;
+SELECT bit_majority(DISTINCT code), bit_majority(code) FILTER (WHERE code <> 'ff')
+FROM unnest('{0f,ff,ff,f0}'::bitvec[]) AS code;
 
 -- A larger sample, in four lengths, against counting the bits one by one. The seed differs from run to run.
 SELECT (random() * 1000000)::integer AS seed \gset
@@ -73,7 +78,8 @@ SELECT :seed AS seed, grp, bit_xor(code)
 FROM bitvec_sample
 GROUP BY grp
 HAVING bit_and(code)::varbit <> bit_and(code::varbit) OR bit_or(code)::varbit <> bit_or(code::varbit)
-    OR bit_xor(code)::varbit <> bit_xor(code::varbit) OR min(code)::varbit <> (array_agg(code::varbit ORDER BY code))[1];
+    OR bit_xor(code)::varbit <> bit_xor(code::varbit)
+    OR min(code)::varbit <> (array_agg(code::varbit ORDER BY code))[1];
 
 -- Parallel workers come to the same.
 ALTER TABLE bitvec_sample SET (parallel_workers = 3);

@@ -3,7 +3,8 @@
 SELECT castsource::regtype, casttarget::regtype,
        CASE castcontext WHEN 'i' THEN 'implicit' WHEN 'a' THEN 'assignment' ELSE 'explicit' END AS context,
        CASE castmethod WHEN 'b' THEN 'same bytes' ELSE 'function' END AS method
-FROM pg_cast WHERE 'bitvec'::regtype IN (castsource, casttarget) ORDER BY castsource::regtype::text, casttarget::regtype::text;
+FROM pg_cast WHERE 'bitvec'::regtype IN (castsource, casttarget)
+ORDER BY castsource::regtype::text, casttarget::regtype::text;
 
 -- bytea: the same bytes, both ways, also in assignments.
 SELECT '\x00ff10'::bytea::bitvec, bitvec '00ff10'::bytea, ''::bytea::bitvec = '' AS none;
@@ -20,7 +21,8 @@ SELECT octet_length(code), code = repeat('5a', 8000)::bitvec AS equal FROM bitve
 DROP TABLE bitvec_cast;
 
 -- bit and bit varying: first bit first, whole bytes only.
-SELECT B'1010101111001101'::bitvec, B'10101011'::bit(8)::bitvec, X'DEAD'::varbit::bitvec, B''::varbit::bitvec = '' AS none;
+SELECT B'1010101111001101'::bitvec, B'10101011'::bit(8)::bitvec, X'DEAD'::varbit::bitvec,
+       B''::varbit::bitvec = '' AS none;
 SELECT bitvec 'ab'::varbit, bitvec 'abcd'::bit(16), bitvec ''::varbit = B'' AS none;
 SELECT B'1010'::bitvec;
 \echo :LAST_ERROR_SQLSTATE
@@ -64,8 +66,8 @@ INSERT INTO explicit_only (v) VALUES (1::bigint);
 \set VERBOSITY default
 
 -- Core's functions keep their meaning for untyped literals.
-SELECT bit_length('aa'), octet_length('aa'), get_bit('101', 1), set_bit('101', 1, 1), 'aa' || 'bb' AS text, 'aa' = 'AA' AS equal,
-       pg_typeof(min(v)) FROM (VALUES ('aa')) AS t (v);
+SELECT bit_length('aa'), octet_length('aa'), get_bit('101', 1), set_bit('101', 1, 1), 'aa' || 'bb' AS text,
+       'aa' = 'AA' AS equal, pg_typeof(min(v)) FROM (VALUES ('aa')) AS t (v);
 
 -- Random values, there and back. The seed differs from run to run and is shown with a failure.
 SELECT (random() * 1000000)::integer AS seed \gset
@@ -80,5 +82,7 @@ WHERE raw::bitvec::bytea <> raw
                                        FROM generate_series(0, length(raw) - 1) AS at), '')::varbit;
 SELECT :seed AS seed, i, raw
 FROM sample
-WHERE length(raw) = 16 AND (raw::bitvec::uuid::text <> encode(raw, 'hex')::uuid::text OR raw::bitvec::uuid::bitvec <> raw::bitvec)
-   OR length(raw) = 8 AND (raw::bitvec::bigint <> ('x' || encode(raw, 'hex'))::bit(64)::bigint OR raw::bitvec::bigint::bitvec <> raw::bitvec);
+WHERE length(raw) = 16 AND raw::bitvec::uuid::text <> encode(raw, 'hex')::uuid::text
+   OR length(raw) = 16 AND raw::bitvec::uuid::bitvec <> raw::bitvec
+   OR length(raw) = 8 AND raw::bitvec::bigint <> ('x' || encode(raw, 'hex'))::bit(64)::bigint
+   OR length(raw) = 8 AND raw::bitvec::bigint::bitvec <> raw::bitvec;

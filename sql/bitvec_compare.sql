@@ -1,21 +1,23 @@
 -- Equality, order and hash of bitvec: the exact bytes, and the shorter value first where one begins the other.
 
 SELECT a, b, a < b AS lt, a <= b AS le, a = b AS eq, a <> b AS ne, a >= b AS ge, a > b AS gt, bitvec_cmp(a, b) AS cmp
-FROM (VALUES (bitvec 'aa', bitvec 'aa'), ('aa', 'ab'), ('ab', 'aa'), ('aa', 'aa00'), ('aa00', 'aa'), ('', ''), ('', '00'),
-             ('00', ''), ('7f', '80'), ('ff', '00ff'), ('aaff', 'ab')) AS pair (a, b);
+FROM (VALUES (bitvec 'aa', bitvec 'aa'), ('aa', 'ab'), ('ab', 'aa'), ('aa', 'aa00'), ('aa00', 'aa'), ('', ''),
+             ('', '00'), ('00', ''), ('7f', '80'), ('ff', '00ff'), ('aaff', 'ab')) AS pair (a, b);
 
 -- At distance 0 and not equal: equality is no matter of distance.
-SELECT a <-> b AS nphd, a = b AS equal, bitvec_hash(a) = bitvec_hash(b) AS same_hash FROM (VALUES (bitvec 'aa', bitvec 'aa00')) AS pair (a, b);
+SELECT a <-> b AS nphd, a = b AS equal, bitvec_hash(a) = bitvec_hash(b) AS same_hash
+FROM (VALUES (bitvec 'aa', bitvec 'aa00')) AS pair (a, b);
 
 SELECT array_agg(v ORDER BY v) AS ascending, array_agg(v ORDER BY v DESC) AS descending
 FROM unnest('{aaff,ab,"",aa00,aa,00,0000,ffff,ff,7f,80}'::bitvec[]) AS v;
 
 -- Null is neither equal nor greater.
-SELECT bitvec 'aa' = NULL IS NULL AS eq, bitvec 'aa' < NULL IS NULL AS lt, bitvec 'aa' IS DISTINCT FROM NULL AS is_distinct;
+SELECT bitvec 'aa' = NULL IS NULL AS eq, bitvec 'aa' < NULL IS NULL AS lt,
+       bitvec 'aa' IS DISTINCT FROM NULL AS is_distinct;
 
 -- Every operator has its commutator, its negator, where there is one, and an estimator.
-SELECT o.oprname, c.oprname AS commutator, n.oprname AS negator, o.oprrest AS restrict_estimator, o.oprjoin AS join_estimator,
-       o.oprcanhash AS hashes, o.oprcanmerge AS merges
+SELECT o.oprname, c.oprname AS commutator, n.oprname AS negator, o.oprrest AS restrict_estimator,
+       o.oprjoin AS join_estimator, o.oprcanhash AS hashes, o.oprcanmerge AS merges
 FROM pg_operator AS o
 LEFT JOIN pg_operator AS c ON c.oid = o.oprcom AND c.oprleft = o.oprright
 LEFT JOIN pg_operator AS n ON n.oid = o.oprnegate AND n.oprleft = o.oprleft
@@ -104,7 +106,8 @@ SELECT count(*) FROM bitvec_compare WHERE code = '';
 RESET enable_bitmapscan;
 RESET enable_seqscan;
 
--- Hash and extended hash: equal bytes, equal hash, whatever the header; the extended one with seed 0 begins like the plain one.
+-- Hash and extended hash: equal bytes, equal hash, whatever the header; the extended one with seed 0 begins like the
+-- plain one.
 SELECT bool_and(bitvec_hash(code) = bitvec_hash(code::text::bitvec)) AS stable,
        bool_and(bitvec_hash(code)::bit(32) = bitvec_hash_extended(code, 0)::bit(32)) AS consistent,
        count(DISTINCT bitvec_hash_extended(code, 1)) = count(DISTINCT code) AS no_collision,
@@ -114,7 +117,8 @@ CREATE TABLE bitvec_parts (code bitvec) PARTITION BY HASH (code);
 CREATE TABLE bitvec_parts_0 PARTITION OF bitvec_parts FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE bitvec_parts_1 PARTITION OF bitvec_parts FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO bitvec_parts SELECT code FROM bitvec_compare;
-SELECT (SELECT count(*) FROM bitvec_parts_0) > 1000 AS left_part, (SELECT count(*) FROM bitvec_parts_1) > 1000 AS right_part;
+SELECT (SELECT count(*) FROM bitvec_parts_0) > 1000 AS left_part,
+       (SELECT count(*) FROM bitvec_parts_1) > 1000 AS right_part;
 DROP TABLE bitvec_parts;
 
 -- Unique constraints and ON CONFLICT tell a code from its prefix.
@@ -127,7 +131,8 @@ SELECT * FROM bitvec_unique ORDER BY code;
 DROP TABLE bitvec_unique;
 
 -- ANALYZE knows the type: distinct values, common values, histogram.
-SELECT null_frac > 0 AS nulls, n_distinct <> 0 AS distinct_values, most_common_vals IS NOT NULL AS common, histogram_bounds IS NOT NULL AS histogram
+SELECT null_frac > 0 AS nulls, n_distinct <> 0 AS distinct_values, most_common_vals IS NOT NULL AS common,
+       histogram_bounds IS NOT NULL AS histogram
 FROM pg_stats WHERE tablename = 'bitvec_compare' AND attname = 'code';
 
 -- Arrays compare element by element.

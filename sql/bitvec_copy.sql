@@ -1,7 +1,8 @@
 -- The binary form (the number of bits as a 32-bit integer, then the bytes) and COPY in all formats.
 
 SELECT bitvec_send('aabb'), bitvec_send(''), bitvec_send('0123456789abcdef');
-SELECT bitvec_send(v) = varbit_send(v::varbit) AS as_varbit FROM unnest('{"",00,aabb,0123456789abcdef01}'::bitvec[]) AS v;
+SELECT bitvec_send(v) = varbit_send(v::varbit) AS as_varbit
+FROM unnest('{"",00,aabb,0123456789abcdef01}'::bitvec[]) AS v;
 
 -- The server writes and reads these files in its own directory for passing files.
 SELECT current_setting('data_directory') || '/pg_stat_tmp/bitvec_copy' AS file \gset
@@ -9,8 +10,10 @@ SELECT current_setting('data_directory') || '/pg_stat_tmp/bitvec_copy' AS file \
 -- There and back.
 CREATE TABLE bitvec_copy (id integer, code bitvec, codes bitvec[]);
 INSERT INTO bitvec_copy VALUES
-    (1, 'aabb', '{aa,bb}'), (2, '', '{}'), (3, NULL, NULL), (4, '00', '{"",NULL,00}'), (5, repeat('5a', 8191)::bitvec, '{{aa},{bb}}');
-INSERT INTO bitvec_copy SELECT 5 + i, decode(repeat(md5(i::text), 1 + i % 40), 'hex')::bitvec FROM generate_series(1, 500) AS i;
+    (1, 'aabb', '{aa,bb}'), (2, '', '{}'), (3, NULL, NULL), (4, '00', '{"",NULL,00}'),
+    (5, repeat('5a', 8191)::bitvec, '{{aa},{bb}}');
+INSERT INTO bitvec_copy SELECT 5 + i, decode(repeat(md5(i::text), 1 + i % 40), 'hex')::bitvec
+FROM generate_series(1, 500) AS i;
 CREATE TABLE bitvec_copied (LIKE bitvec_copy);
 COPY bitvec_copy TO :'file' (FORMAT binary);
 COPY bitvec_copied FROM :'file' (FORMAT binary);
@@ -22,7 +25,8 @@ SELECT n, count(*) FROM (SELECT count(*) AS n FROM bitvec_copied GROUP BY id, co
 SELECT count(*) AS missing FROM (SELECT * FROM bitvec_copy EXCEPT SELECT * FROM bitvec_copied) AS lost;
 DROP TABLE bitvec_copied;
 
--- A file of one row with one field of the given bytes, and what reading it comes to: the value, or the SQLSTATE and the message.
+-- A file of one row with one field of the given bytes, and what reading it comes to: the value, or the SQLSTATE and
+-- the message.
 CREATE TEMP TABLE field (code bitvec, short_code bitvec(16));
 CREATE FUNCTION pg_temp.receive(file text, content bytea, target text, claimed_bytes integer DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -70,9 +74,11 @@ SELECT pg_temp.receive(:'file', '\x00000010aabb', 'code', 100);
 
 -- A maximum length counts here as in text.
 SELECT what, pg_temp.receive(:'file', content, 'short_code')
-FROM (VALUES ('16 bits', '\x00000010aabb'::bytea), ('24 bits', '\x00000018aabbcc'), ('24 bits, bytes missing', '\x00000018aabb')) AS field (what, content);
+FROM (VALUES ('16 bits', '\x00000010aabb'::bytea), ('24 bits', '\x00000018aabbcc'),
+             ('24 bits, bytes missing', '\x00000018aabb')) AS field (what, content);
 
--- Fields at random, some of them right, against the rule in words. The seed differs from run to run and is shown with a failure.
+-- Fields at random, some of them right, against the rule in words. The seed differs from run to run and is shown with
+-- a failure.
 SELECT (random() * 1000000)::integer AS seed \gset
 CREATE TEMP TABLE mutant AS
 SELECT i, CASE i % 6
@@ -83,10 +89,13 @@ SELECT i, CASE i % 6
            WHEN 4 THEN substr(int4send(bits) || noise, 1, i % 12)
            ELSE substr(noise, 1, i % 40)
        END AS content
-FROM (SELECT i, sha256((:seed || '.' || i)::bytea) AS noise, 8 * ((:seed + i * 31) % 33) AS bits FROM generate_series(1, 300) AS i) AS parts;
+FROM (SELECT i, sha256((:seed || '.' || i)::bytea) AS noise, 8 * ((:seed + i * 31) % 33) AS bits
+      FROM generate_series(1, 300) AS i) AS parts;
 SELECT :seed AS seed, i, content, expected, answer
 FROM mutant,
-LATERAL (SELECT CASE WHEN length(content) >= 4 THEN ('x' || encode(substr(content, 1, 4), 'hex'))::bit(32)::integer END AS bits,
+LATERAL (SELECT CASE
+                    WHEN length(content) >= 4 THEN ('x' || encode(substr(content, 1, 4), 'hex'))::bit(32)::integer
+                END AS bits,
                 length(content) - 4 AS bytes) AS found,
 LATERAL (SELECT CASE
              WHEN bits IS NULL THEN '08P01'

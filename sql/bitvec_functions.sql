@@ -14,8 +14,10 @@ SELECT prefix('', 1);
 \echo :LAST_ERROR_SQLSTATE
 
 -- & | # of equal lengths, and ~.
-SELECT bitvec 'f0f0' & 'ff00' AS "and", bitvec 'f0f0' | 'ff00' AS "or", bitvec 'f0f0' # 'ff00' AS "xor", ~ bitvec 'f0f0' AS "not";
-SELECT bitvec '' & '' = '' AS "and", bitvec '' | '' = '' AS "or", bitvec '' # '' = '' AS "xor", ~ bitvec '' = '' AS "not";
+SELECT bitvec 'f0f0' & 'ff00' AS "and", bitvec 'f0f0' | 'ff00' AS "or", bitvec 'f0f0' # 'ff00' AS "xor",
+       ~ bitvec 'f0f0' AS "not";
+SELECT bitvec '' & '' = '' AS "and", bitvec '' | '' = '' AS "or", bitvec '' # '' = '' AS "xor",
+       ~ bitvec '' = '' AS "not";
 SELECT bitvec 'aa' & 'aabb';
 \echo :LAST_ERROR_SQLSTATE
 SELECT bitvec 'aabb' | 'aa';
@@ -24,7 +26,8 @@ SELECT bitvec 'aa' # '';
 \echo :LAST_ERROR_SQLSTATE
 
 -- || puts values side by side, up to the limit.
-SELECT bitvec 'aa' || 'bbcc' AS both, bitvec '' || 'bb' AS "right", bitvec 'aa' || '' AS "left", bitvec '' || '' = '' AS none;
+SELECT bitvec 'aa' || 'bbcc' AS both, bitvec '' || 'bb' AS "right", bitvec 'aa' || '' AS "left",
+       bitvec '' || '' = '' AS none;
 SELECT bit_length(repeat('00', 8000)::bitvec || repeat('ff', 191)::bitvec);
 SELECT repeat('00', 8000)::bitvec || repeat('ff', 192)::bitvec;
 \echo :LAST_ERROR_SQLSTATE
@@ -35,8 +38,9 @@ SELECT ARRAY[bitvec 'aa'] || bitvec 'bb' AS appended, ARRAY[bitvec 'aa'] || ARRA
 -- Single bits are those of the bit string.
 SELECT get_bit('80'::bitvec::varbit, 0) AS first, get_bit('01'::bitvec::varbit, 7) AS last;
 
--- All are immutable, strict and safe in parallel workers, as every function over bitvec but an aggregate's transition is.
-SELECT count(*) > 40 AS many, count(*) FILTER (WHERE NOT (provolatile = 'i' AND proisstrict AND proparallel = 's')) AS others
+-- All are immutable, strict and safe in parallel workers, and so is the rest but for the majority's own functions.
+SELECT count(*) > 40 AS many,
+       count(*) FILTER (WHERE NOT (provolatile = 'i' AND proisstrict AND proparallel = 's')) AS others
 FROM pg_proc WHERE probin = '$libdir/nphd' AND prosrc ~ '^bitvec_' AND prosrc !~ '^bitvec_majority';
 
 -- A value out of line is measured and cut without being read whole; the answers are those of a value in line.
@@ -47,7 +51,8 @@ SELECT bit_length(code), octet_length(code), bit_count(code), prefix(code, 32), 
 -- Random values against core's bit strings and bytea. The seed differs from run to run and is shown with a failure.
 SELECT (random() * 1000000)::integer AS seed \gset
 CREATE TEMP TABLE sample AS
-SELECT i, substr(raw_a, 1, i % 65)::bitvec AS a, substr(raw_b, 1, i % 65)::bitvec AS b, substr(raw_b, 1, (i * 7) % 65)::bitvec AS other
+SELECT i, substr(raw_a, 1, i % 65)::bitvec AS a, substr(raw_b, 1, i % 65)::bitvec AS b,
+       substr(raw_b, 1, (i * 7) % 65)::bitvec AS other
 FROM (SELECT i, sha512((:seed || 'a' || i)::bytea) AS raw_a, sha512((:seed || 'b' || i)::bytea) AS raw_b
       FROM generate_series(1, 500) AS i) AS bytes;
 SELECT :seed AS seed, i, a, b

@@ -10,7 +10,8 @@ SELECT bitvec '\xaaff', bitvec '0xaaff', bitvec '0XAAFF';
 SELECT bitvec '00aa', bitvec '0x00', bitvec '00' = bitvec '0000' AS equal;
 
 -- No digits: the value of no bits.
-SELECT format('[%s]', bitvec '') AS nothing, bitvec '' = '\x' AS same, bitvec '' = '0x' AS same_too, bit_length(bitvec '');
+SELECT format('[%s]', bitvec '') AS nothing, bitvec '' = '\x' AS same, bitvec '' = '0x' AS same_too,
+       bit_length(bitvec '');
 
 -- Output depends on no setting.
 SET bytea_output = 'escape';
@@ -76,7 +77,8 @@ FROM (VALUES ('aabb', 'bitvec'), ('', 'bitvec'), ('aab', 'bitvec'), ('no', 'bitv
              ('aabb', 'bitvec(16)'), ('aabb', 'bitvec(8)')) AS probe (input, type);
 
 -- Null, arrays, domains, casts through text.
-SELECT NULL::bitvec IS NULL AS "null", ARRAY['aa', NULL, '']::bitvec[] AS "array", '{aa,"",NULL,0xBB}'::bitvec[] AS literal;
+SELECT NULL::bitvec IS NULL AS "null", ARRAY['aa', NULL, '']::bitvec[] AS "array",
+       '{aa,"",NULL,0xBB}'::bitvec[] AS literal;
 SELECT ('{{aa,bb},{cc,dd}}'::bitvec[])[2][1], array_length('{aa,bb}'::bitvec[], 1);
 CREATE DOMAIN bitvec_io_code AS bitvec CHECK (bit_length(VALUE) IN (64, 128));
 SELECT '0123456789abcdef'::bitvec_io_code;

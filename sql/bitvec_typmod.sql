@@ -45,7 +45,8 @@ aabb
 
 -- An explicit cast keeps the first n bits.
 SELECT 'aabbcc'::bitvec(16), 'aabbcc'::bitvec(24), 'aabbcc'::bitvec(64), ''::bitvec(8), CAST('ff00' AS bitvec(8));
-SELECT ('\xaabbcc'::bytea)::bitvec(16), 'aabbcc'::text::bitvec(8), 1::bigint::bitvec(56), ARRAY['aabb', 'cc']::bitvec(8)[];
+SELECT ('\xaabbcc'::bytea)::bitvec(16), 'aabbcc'::text::bitvec(8), 1::bigint::bitvec(56),
+       ARRAY['aabb', 'cc']::bitvec(8)[];
 INSERT INTO bitvec_typmod (byte) VALUES ('aabb'::bitvec(8)) RETURNING byte;
 
 -- The first bits of a value stored out of line.

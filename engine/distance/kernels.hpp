@@ -27,7 +27,7 @@ struct Probe {
 /// A "raw" distance orders the codes of one lane for one probe: the number of differing bits for NPHD and Hamming,
 /// the DistanceKey for Jaccard.
 struct Kernels {
-    const char* name;  // "scalar", "avx2", "avx512", "neon"
+    const char* name;  // "scalar", "popcnt", "avx2", "avx512", "neon"
 
     /// Differing bits of two codes of `bytes` bytes, any alignment, any length (0 included).
     std::uint32_t (*hamming)(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes);

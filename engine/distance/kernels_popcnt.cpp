@@ -9,16 +9,6 @@ NPHD_TARGET_BEGIN("popcnt")
 #include "engine/distance/word_kernels.hpp"
 
 namespace nphd {
-namespace {
-
-struct InstructionCount {
-    [[gnu::always_inline]] static std::uint32_t of(std::uint64_t w) noexcept {
-        return static_cast<std::uint32_t>(__builtin_popcountll(w));
-    }
-};
-
-}  // namespace
-
 constexpr Kernels kPopcntKernels = kernel_table<WordKernels<InstructionCount>>("popcnt");
 
 }  // namespace nphd

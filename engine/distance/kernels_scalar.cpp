@@ -7,6 +7,7 @@ namespace nphd {
 namespace {
 
 struct ArithmeticCount {
+    static constexpr bool kCheap = false;
     /// Sums bits in parallel within the word (Warren, Hacker's Delight, 5-1).
     [[gnu::always_inline]] static std::uint32_t of(std::uint64_t w) noexcept {
         w -= (w >> 1) & 0x5555555555555555;

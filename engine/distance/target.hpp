@@ -17,9 +17,11 @@
 #define NPHD_TARGET_END NPHD_PRAGMA(GCC pop_options)
 #endif
 
-// Before a loop of few, constantly many turns: unrolled at any optimisation level.
+// Before a loop of few, constantly many turns: unrolled, or kept a loop, at any optimisation level.
 #if defined(__clang__)
 #define NPHD_UNROLL _Pragma("unroll")
+#define NPHD_NO_UNROLL _Pragma("nounroll")
 #else
 #define NPHD_UNROLL _Pragma("GCC unroll 16")
+#define NPHD_NO_UNROLL _Pragma("GCC unroll 1")
 #endif

@@ -21,15 +21,20 @@ namespace {
     return w;
 }
 
-/// fraction_key(either - both, either) without an integer division. Exact: the quotient lies at least 2^-16 below
-/// the next integer unless it is one, and a double below 2^32 is rounded by less than that.
-[[gnu::always_inline]] inline DistanceKey jaccard_key(std::uint32_t both, std::uint32_t either) noexcept {
-    if (either == 0) return 0;
-    const double q = static_cast<double>(either - both) * 4294967296.0 / static_cast<double>(either);
-    const auto key = static_cast<std::int64_t>(q);
-    return key > 0xFFFFFFFF ? 0xFFFFFFFF : static_cast<DistanceKey>(key);
+/// The raw Jaccard distance.
+[[gnu::always_inline]] inline DistanceKey jaccard_key(Overlap o) noexcept {
+    return o.either == 0 ? 0 : fraction_key(o.either - o.both, o.either);
 }
 
+/// Counts with one instruction; for targets that have it.
+struct InstructionCount {
+    static constexpr bool kCheap = true;
+    [[gnu::always_inline]] static std::uint32_t of(std::uint64_t w) noexcept {
+        return static_cast<std::uint32_t>(__builtin_popcountll(w));
+    }
+};
+
+/// `Count::of(word)` counts; where that is cheap, loops of the common widths are unrolled.
 template <class Count>
 struct WordKernels {
     static std::uint32_t hamming(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes) {
@@ -71,19 +76,31 @@ struct WordKernels {
     template <class Records>
     [[gnu::always_inline]] static void hamming_records(const Probe& probe, Records records, std::uint32_t n,
                                                        std::uint32_t* out) noexcept {
-        switch (probe.n_words) {
-            case 1:
-                return hamming_fixed<1>(probe, records, n, out);
-            case 2:
-                return hamming_fixed<2>(probe, records, n, out);
-            case 3:
-                return hamming_fixed<3>(probe, records, n, out);
-            case 4:
-                return hamming_fixed<4>(probe, records, n, out);
-            case 8:
-                return hamming_fixed<8>(probe, records, n, out);
-            default:
-                break;
+        if constexpr (Count::kCheap) {
+            switch (probe.n_words) {
+                case 1:
+                    return hamming_fixed<1>(probe, records, n, out);
+                case 2:
+                    return hamming_fixed<2>(probe, records, n, out);
+                case 3:
+                    return hamming_fixed<3>(probe, records, n, out);
+                case 4:
+                    return hamming_fixed<4>(probe, records, n, out);
+                case 5:
+                    return hamming_fixed<5>(probe, records, n, out);
+                case 6:
+                    return hamming_fixed<6>(probe, records, n, out);
+                case 7:
+                    return hamming_fixed<7>(probe, records, n, out);
+                case 8:
+                    return hamming_fixed<8>(probe, records, n, out);
+                case 12:
+                    return hamming_fixed<12>(probe, records, n, out);
+                case 16:
+                    return hamming_fixed<16>(probe, records, n, out);
+                default:
+                    break;
+            }
         }
         for (std::uint32_t i = 0; i < n; ++i) out[i] = hamming_long(probe, records[i]);
     }
@@ -95,7 +112,7 @@ struct WordKernels {
             const std::byte* const record = records[i];
             Overlap sum{0, 0};
             for (std::size_t w = 0; w < probe.n_words; ++w) add(sum, probe.words[w], load_word(record + 8 * w));
-            out[i] = jaccard_key(sum.both, sum.either);
+            out[i] = jaccard_key(sum);
         }
     }
 

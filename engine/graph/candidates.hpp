@@ -1,12 +1,10 @@
-// Bounded lists of edge candidates, and the all-pairs work that fills them.
+// Bounded lists of edge candidates.
 #pragma once
 
-#include <algorithm>
 #include <span>
-#include <vector>
 
 #include "engine/base/memory_budget.hpp"
-#include "engine/graph/edge_distance.hpp"
+#include "engine/base/types.hpp"
 
 namespace nphd {
 
@@ -22,9 +20,13 @@ constexpr PackedEdge pack_edge(std::uint32_t distance, NodeId source, NodeId tar
 constexpr std::uint32_t edge_distance(PackedEdge e) noexcept { return static_cast<std::uint32_t>(e >> 32); }
 constexpr NodeId edge_target(PackedEdge e, NodeId source) noexcept { return static_cast<std::uint32_t>(e) + source; }
 
-/// For each node the nearest candidates found so far, ascending, at most `capacity`; 6 bytes each.
+/// For each node the nearest candidates found so far, ascending. Memory per node: 6 bytes for each of `capacity`
+/// candidates, and 2.
 class CandidateLists {
 public:
+    static constexpr std::uint32_t kMaxCapacity = 512;
+
+    /// 0 < capacity <= kMaxCapacity.
     CandidateLists(std::uint32_t nodes, std::uint32_t capacity, MemoryBudget& budget)
         : capacity_(capacity),
           ids_(budget, std::size_t{nodes} * capacity),
@@ -32,13 +34,14 @@ public:
           size_(budget, nodes) {}
 
     std::uint32_t capacity() const noexcept { return capacity_; }
-    std::uint32_t size(NodeId node) const noexcept { return size_[node]; }
-    std::span<const NodeId> ids(NodeId node) const noexcept { return {&ids_[offset(node)], size_[node]}; }
-    std::uint32_t distance(NodeId node, std::uint32_t i) const noexcept { return distances_[offset(node) + i]; }
+    std::span<const NodeId> ids(NodeId node) const noexcept { return {ids_.data() + offset(node), size_[node]}; }
+    std::span<const std::uint16_t> distances(NodeId node) const noexcept {
+        return {distances_.data() + offset(node), size_[node]};
+    }
 
     void prefetch(NodeId node) const noexcept;
-    /// Adds ascending candidates; those known already are not repeated.
-    void merge(NodeId node, std::span<const PackedEdge> found);
+    /// Adds ascending candidates; those known already are not repeated, and what exceeds the capacity is dropped.
+    void merge(NodeId node, std::span<const PackedEdge> found) noexcept;
     /// Replaces the list by its elements at `places`, which ascend.
     void keep(NodeId node, std::span<const std::uint32_t> places) noexcept;
 
@@ -49,33 +52,6 @@ private:
     LargeArray<NodeId> ids_;
     LargeArray<std::uint16_t> distances_;
     LargeArray<std::uint16_t> size_;
-};
-
-/// Selects the smallest of a row of distances.
-class NearestPlaces {
-public:
-    /// The places of the k smallest of n distances below 2^16, as ascending (distance << 16 | place); among equal
-    /// ones the first. Places fit into 16 bits. `row` is readable, and is overwritten, up to a multiple of 16. Valid until the next call.
-    std::span<const std::uint32_t> find(std::uint32_t* row, std::uint32_t n, std::uint32_t k);
-
-private:
-    std::uint32_t limit_ = 1;  // guess: the k-th distance of the next row is below; no guess changes the result
-    std::vector<std::uint32_t> found_, sorted_;
-};
-
-/// Finds the nearest members of a leaf for each of them.
-class LeafSearch {
-public:
-    explicit LeafSearch(const EdgeKind& kind) : local_(kind) {}
-
-    /// Merges the `k` nearest other members of each member into its list. Members ascend and are at most kLeafSize.
-    void run(const RecordArray& codes, std::span<const NodeId> members, std::uint32_t k, CandidateLists& lists);
-
-private:
-    LocalCodes local_;
-    NearestPlaces nearest_;
-    std::vector<std::uint32_t> row_;
-    std::vector<PackedEdge> found_;
 };
 
 }  // namespace nphd

@@ -5,13 +5,15 @@
 #include "engine/graph/candidates.hpp"
 #include "engine/graph/connect.hpp"
 #include "engine/graph/graph.hpp"
+#include "engine/graph/leaf_search.hpp"
+#include "engine/graph/link_selection.hpp"
 #include "engine/graph/partition.hpp"
-#include "engine/graph/prune.hpp"
 #include "engine/graph/random_stream.hpp"
 #include "engine/graph/reverse_edges.hpp"
 #include "engine/graph/scratch_pool.hpp"
 
 #include <cstdlib>
+#include <cstdio>
 
 namespace nphd {
 
@@ -36,6 +38,7 @@ public:
           progress_(progress) {}
 
     LargeArray<NodeId> run() {
+        std::fprintf(stderr, "mem %.0f\n", (double)budget_.in_use()/codes_.count);
         LargeArray<NodeId> links(budget_, std::size_t{codes_.count} * degree_);
         std::fill(links.begin(), links.end(), kNoNode);
         const EdgeKind whole = EdgeKind::whole(options_.metric, code_bytes_, codes_.record_bytes);
@@ -44,17 +47,17 @@ public:
         if (!has_prefix) {
             add_links(whole, rounds(), degree_, links);
         } else {
-            add_links(whole, std::max(1u, rounds() / 2), degree_ / 2, links);
+            add_links(whole, (unsigned)env("RF",4), degree_*(unsigned)env("SF",16)/32, links);
             add_links(EdgeKind::prefix(options_.prefix_bytes, code_bytes_, codes_.record_bytes),
-                      std::max(1u, rounds() / 2), degree_ - degree_ / 2, links);
+                      (unsigned)env("RP",4), degree_ - degree_*(unsigned)env("SF",16)/32, links);
         }
         return links;
     }
 
 private:
-    std::uint32_t per_leaf() const { return (std::uint32_t)env("K", 12); }
+    std::uint32_t per_leaf() const { return (std::uint32_t)env("K",16); }
     std::uint32_t rounds() const { return (std::uint32_t)env("R", 8); }
-    std::uint32_t capacity() const { return (std::uint32_t)env("C", 40); }
+    std::uint32_t capacity() const { return (std::uint32_t)env("C",32); }
 
     CandidateLists collect(const EdgeKind& kind, std::uint32_t rounds) {
         CandidateLists lists(codes_.count, capacity(), budget_);
@@ -69,7 +72,7 @@ private:
                 progress_.check();
                 const auto members = partition.leaf(static_cast<std::uint32_t>(i));
                 pool.with([&] { return LeafSearch(kind); },
-                          [&](LeafSearch& s) { s.run(codes_, members, one_leaf ? capacity() : per_leaf(), lists); });
+                          [&](LeafSearch& s) { s.run(codes_, members, one_leaf ? capacity() : per_leaf(), lists, progress_); });
                 progress_.done += members.size();
             });
         }
@@ -94,14 +97,15 @@ private:
     void add_links(const EdgeKind& kind, std::uint32_t rounds, std::uint32_t limit, LargeArray<NodeId>& links) {
         CandidateLists lists = collect(kind, rounds);
         progress_.begin(Progress::prune, 2 * std::uint64_t{codes_.count});
-        const std::uint32_t fwd = (std::uint32_t)(degree_ * env("F", 50) / 100);
+        const std::uint32_t fwd = (std::uint32_t)(degree_ * (kind.prefix_bits ? env("FP",env("F", 50)):env("F",50)) / 100);
         for_blocks(kind, [&](LinkSelection& s, NodeId node) { s.prune_list(codes_, node, fwd, lists); });
         const ReverseEdges reverse(
             codes_.count, [&](NodeId node) { return lists.ids(node); }, budget_, progress_);
-        const std::uint32_t fill = (std::uint32_t)(degree_ * env("FILL", 0) / 100);
         for_blocks(kind, [&](LinkSelection& s, NodeId node) {
-            const auto chosen = s.choose(codes_, node, lists, reverse.of(node), limit, limit == degree_ ? fill : degree_);
-            merge({links.data() + std::size_t{node} * degree_, degree_}, chosen, limit);
+            const auto chosen = s.choose(codes_, node, lists, reverse.of(node), limit);
+            std::vector<NodeId> all(chosen.taken.begin(), chosen.taken.end());
+            if (!env("NOFILL",0) && limit < degree_) all.insert(all.end(), chosen.others.begin(), chosen.others.end());
+            merge({links.data() + std::size_t{node} * degree_, degree_}, all, limit);
         });
     }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/graph/distance_rows.hpp"
 #include "engine/graph/random_stream.hpp"
 
 namespace nphd {
@@ -15,15 +16,6 @@ constexpr std::uint32_t kStuckDepth = 3;   // what a split counts that leaves mo
 
 std::uint32_t leader_count(std::uint32_t members) {
     return std::min(kMaxLeaders, std::max(2u, members / (kLeafSize / 2) + 1));
-}
-
-/// The place of the first smallest of n > 0 values below 2^31.
-std::uint32_t first_smallest(const std::uint32_t* values, std::uint32_t n) {
-    std::int32_t least = 0x7FFFFFFF;
-    for (std::uint32_t i = 0; i < n; ++i) least = std::min(least, static_cast<std::int32_t>(values[i]));
-    std::uint32_t at = 0;
-    while (static_cast<std::int32_t>(values[at]) != least) ++at;
-    return at;
 }
 
 }  // namespace
@@ -98,14 +90,15 @@ void Partition::sample_leaders(const Part& part, std::uint64_t seed, LocalCodes&
     leaders.load(codes_, ids);
 
     std::vector<NodeId> chain{ids[0]};
-    std::vector<std::uint32_t> d(2 * n);
+    std::vector<std::uint32_t> d(2 * n + kRowBlock);
     std::vector<bool> used(n);
     used[0] = true;
     for (std::uint32_t at = 0; chain.size() < n;) {
         progress_.check();
         leaders.distances(at, 0, n, d.data());
         for (std::uint32_t j = 0; j < n; ++j)
-            if (used[j]) d[j] = 0x7FFFFFFF;
+            if (used[j]) d[j] = kFarthest;
+        pad_row(d.data(), n);
         at = first_smallest(d.data(), n);
         used[at] = true;
         chain.push_back(ids[at]);
@@ -115,9 +108,10 @@ void Partition::sample_leaders(const Part& part, std::uint64_t seed, LocalCodes&
 
 void Partition::assign(const LocalCodes& leaders, std::uint32_t begin, std::uint32_t end) {
     const std::uint32_t n = leaders.size();
-    std::uint32_t d[2 * kMaxLeaders];
+    std::uint32_t d[2 * kMaxLeaders + kRowBlock];
     for (std::uint32_t i = begin; i < end; ++i) {
         leaders.distances(codes_.at(ids_[i]), 0, n, d);
+        pad_row(d, n);
         label_[i] = static_cast<std::uint16_t>(first_smallest(d, n));
     }
 }

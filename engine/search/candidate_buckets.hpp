@@ -70,6 +70,10 @@ public:
 
     /// The frontier: BucketBitmap::kNone when it ran dry.
     std::uint32_t frontier() const noexcept { return frontier_bits_.low(); }
+    /// No node of the frontier is nearer; beyond all distances when it is dry.
+    std::uint64_t frontier_raw() const noexcept {
+        return frontier() == BucketBitmap::kNone ? ~std::uint64_t{0} : least_raw(frontier());
+    }
     NodeId pop_frontier() noexcept {
         const std::uint32_t b = frontier();
         const Entry& e = pool_[frontier_head_[b]];

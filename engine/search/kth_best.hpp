@@ -1,4 +1,4 @@
-// The k-th smallest of a growing set of small integers.
+// The k-th smallest of a growing set of small integers, for two values of k.
 #pragma once
 
 #include <vector>
@@ -7,36 +7,47 @@
 
 namespace nphd {
 
-/// A histogram with a running threshold (counting selection in place of a heap). k > 0.
+/// A histogram with running thresholds (counting selection in place of a heap).
 class KthBest {
 public:
     static constexpr std::uint32_t kNone = ~0u;
 
-    /// Values will be at most max_value.
-    void start(std::uint32_t max_value, std::uint32_t k) {
+    /// Values will be at most max_value; 0 < k0 <= k1.
+    void start(std::uint32_t max_value, std::uint32_t k0, std::uint32_t k1) {
         count_.assign(std::size_t{max_value} + 1, 0);
-        k_ = k;
-        total_ = below_ = 0;
-        value_ = kNone;
+        total_ = 0;
+        mark_[0] = {k0};
+        mark_[1] = {k1};
     }
-    /// The k-th smallest value so far, kNone while there are fewer. Values that are not smaller need not be added.
-    std::uint32_t get() const noexcept { return value_; }
+    /// Only values that matter need to be added.
+    bool matters(std::uint32_t value) const noexcept { return value < mark_[1].value; }
     void add(std::uint32_t value) noexcept {
         ++count_[value];
-        if (++total_ < k_) return;
-        if (value_ == kNone) {
-            for (value_ = 0; below_ + count_[value_] < k_; ++value_) below_ += count_[value_];
-        } else if (value < value_) {
-            for (++below_; below_ >= k_; below_ -= count_[value_]) --value_;
+        ++total_;
+        for (Mark& m : mark_) update(m, value);
+    }
+    /// The k0-th and k1-th smallest value so far, kNone while there are fewer.
+    std::uint32_t first() const noexcept { return mark_[0].value; }
+    std::uint32_t second() const noexcept { return mark_[1].value; }
+
+private:
+    struct Mark {
+        std::uint32_t k = 1;
+        std::uint32_t value = kNone;
+        std::uint32_t below = 0;  // how many are smaller than value; < k
+    };
+    void update(Mark& m, std::uint32_t added) const noexcept {
+        if (total_ < m.k) return;
+        if (m.value == kNone) {
+            for (m.value = 0; m.below + count_[m.value] < m.k; ++m.value) m.below += count_[m.value];
+        } else if (added < m.value) {
+            for (++m.below; m.below >= m.k; m.below -= count_[m.value]) --m.value;
         }
     }
 
-private:
     std::vector<std::uint32_t> count_;
-    std::uint32_t k_ = 1;
     std::uint32_t total_ = 0;
-    std::uint32_t value_ = kNone;
-    std::uint32_t below_ = 0;  // how many are smaller than value_; < k_
+    Mark mark_[2];
 };
 
 }  // namespace nphd

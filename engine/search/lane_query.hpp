@@ -47,8 +47,11 @@ struct LaneQuery {
                                                                                           out);
         }
     }
-    /// Work of one distance, in units of 32 bytes read.
-    std::uint32_t work() const noexcept { return 1 + probe.n_words / 4; }
+    /// Work of one distance, in units of 32 bytes read. What is read of a record comes in whole cache lines.
+    std::uint32_t work() const noexcept {
+        const std::uint32_t lines = (8 * probe.n_words + 127) / 64 * 64;
+        return 1 + (lines < view->codes.record_bytes ? lines : view->codes.record_bytes) / 32;
+    }
 
     /// Whether a posting of the node is no tombstone; adds to `work` what it took beyond a constant. A node with a
     /// malformed range has no posting.

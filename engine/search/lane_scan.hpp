@@ -9,20 +9,16 @@
 namespace nphd {
 
 /// Each pass over the codes keeps the B least nodes after the last one handed out; B grows by 8 from pass to pass, up
-/// to 2^18, so an early end is cheap and memory stays below 4 MB. Reads only live nodes that `skip` does not hold.
+/// to 2^18, so an early end is cheap and memory stays below 4 MB. Leaves out the nodes that `skip` holds, and the dead
+/// ones.
 class LaneScan {
 public:
     void start(const LaneQuery* query) noexcept;
 
-    bool empty() const noexcept { return next_ == batch_.size(); }
+    bool empty() const noexcept { return in_pass_ || next_ == batch_.size(); }
     RankedNode front() const noexcept { return batch_[next_]; }
     void pop() noexcept { ++next_; }
-    /// The next n nodes of the batch, or all of them.
-    template <class Take>
-    void for_first(std::size_t n, Take&& take) const {
-        for (std::size_t i = next_; i < batch_.size() && i < next_ + n; ++i) take(batch_[i]);
-    }
-    /// Nothing left behind the batch.
+    /// Outside of a pass: nothing is left behind the batch.
     bool exhausted() const noexcept { return exhausted_; }
     /// With an empty batch: no node to come is nearer than this raw distance.
     std::uint32_t bound() const noexcept { return started_ ? raw_of(watermark_) : 0; }
@@ -55,7 +51,7 @@ private:
     bool cut_ = false;  // nodes were dropped that come after the batch
     NodeId position_ = 0;
     RankedNode limit_ = 0;  // only nodes before it matter
-    std::uint32_t distances_[kBlock];
+    std::uint32_t distances_[kBlock] = {};
 };
 
 template <class Skip>
@@ -77,19 +73,23 @@ bool LaneScan::advance(std::uint64_t& budget, const Skip& skip) {
 
 template <class Skip>
 void LaneScan::take(std::uint32_t n, const Skip& skip, std::uint64_t& work) {
-    constexpr std::uint32_t group = 16;
+    constexpr std::uint32_t kGroup = 16;
+    static_assert(kBlock % kGroup == 0);
+    // Behind the last node the array holds distances of earlier blocks, which the inner loop does not look at.
+    const std::uint32_t groups = (n + kGroup - 1) / kGroup;
     const std::uint32_t least = started_ ? raw_of(watermark_) : 0;
-    for (std::uint32_t i = 0; i < n; i += group) {
-        const std::uint32_t end = i + group < n ? i + group : n;
+    const bool tombstones = !query_->dead.empty();
+    for (std::uint32_t g = 0; g < groups; ++g) {
         // Most groups hold nothing of interest; this form needs one comparison a code, and no branch.
+        const std::uint32_t* const d = distances_ + g * kGroup;
         const std::uint32_t width = raw_of(limit_) - least;
         std::uint32_t hit = 0;
-        for (std::uint32_t j = i; j < end; ++j) hit |= static_cast<std::uint32_t>(distances_[j] - least <= width);
+        for (std::uint32_t j = 0; j < kGroup; ++j) hit |= static_cast<std::uint32_t>(d[j] - least <= width);
         if (hit == 0) continue;
-        for (std::uint32_t j = i; j < end; ++j) {
-            const RankedNode r = ranked(distances_[j], position_ + j);
+        for (std::uint32_t j = 0; j < kGroup && g * kGroup + j < n; ++j) {
+            const RankedNode r = ranked(d[j], position_ + g * kGroup + j);
             if (r >= limit_ || (started_ && r <= watermark_)) continue;
-            if (skip(node_of(r)) || !query_->live(node_of(r), work)) continue;
+            if (skip(node_of(r)) || (tombstones && !query_->live(node_of(r), work))) continue;
             batch_.push_back(r);
             if (batch_.size() == 2 * batch_size_) shrink();
         }

@@ -19,36 +19,38 @@ std::uint32_t load(const std::byte* p) noexcept {
 
 }  // namespace
 
-void LaneWalk::start(const LaneQuery* query, std::uint32_t ef, BestKeys* best) {
+void LaneWalk::start(const LaneQuery* query, std::uint32_t ef) {
     query_ = query;
-    best_keys_ = best;
-    best_cut_ = ~std::uint64_t{0};
     visited_.start(query->view->nodes);
     candidates_.start(query->max_raw());
-    ef_best_.start(candidates_.bucket_of(query->max_raw()), ef);
+    best_.start(candidates_.bucket_of(query->max_raw()), kSettledNodes, std::max(ef, kSettledNodes));
     opened_.clear();
     opened_bucket_ = 0;
     expanded_ = work_ = 0;
 }
 
-/// A node that is met: part of the frontier, found, and counted if it is alive and good enough to count.
+[[gnu::always_inline]] inline void LaneWalk::prefetch_links(NodeId node) const noexcept {
+    const std::byte* const links = query_->view->links.at(node);
+    __builtin_prefetch(links);
+    __builtin_prefetch(links + 64);
+}
+
+/// A node that is met: part of the frontier, found, and counted if it is alive and near enough to count.
 void LaneWalk::note(std::uint32_t raw, NodeId node) noexcept {
     candidates_.push(raw, node);
     const std::uint32_t bucket = candidates_.bucket_of(raw);
-    if (bucket >= ef_best_.get() && raw >= best_cut_) return;
-    if (!query_->dead.empty() && !query_->live(node, work_)) return;
-    if (bucket < ef_best_.get()) ef_best_.add(bucket);
-    if (raw < best_cut_) {
-        best_keys_->add(query_->key(raw));
-        best_cut_ = query_->raw_limit(best_keys_->worst());
-    }
+    if (best_.matters(bucket) && (query_->dead.empty() || query_->live(node, work_))) best_.add(bucket);
 }
 
 /// Distances of ids_[0 .. n), which are new, into raws_; all are noted.
 void LaneWalk::measure(std::uint32_t n) noexcept {
     query_->gather(ids_, n, raws_);
     work_ += std::uint64_t{n} * query_->work();
-    for (std::uint32_t i = 0; i < n; ++i) note(raws_[i], ids_[i]);
+    for (std::uint32_t i = 0; i < n; ++i) {
+        // What is nearer than all of the frontier is expanded next, unless something still nearer turns up.
+        if (raws_[i] < candidates_.frontier_raw()) prefetch_links(ids_[i]);
+        note(raws_[i], ids_[i]);
+    }
 }
 
 /// The same for the entries entries_[0 .. n) of an upper level.
@@ -111,6 +113,7 @@ void LaneWalk::expand() {
     const LaneView& view = *query_->view;
     candidates_.reserve(view.degree);
     const std::byte* const links = view.links.at(candidates_.pop_frontier());
+    if (!dry()) prefetch_links(candidates_.peek_frontier());
     std::uint32_t n = 0;
     for (std::uint32_t i = 0; i < view.degree; ++i) {
         const NodeId id = load(links + 4 * i);
@@ -124,11 +127,6 @@ void LaneWalk::expand() {
     measure(n);
     ++expanded_;
     work_ += 1 + view.degree / 8;
-    if (!dry()) {
-        const std::byte* const next = view.links.at(candidates_.peek_frontier());
-        __builtin_prefetch(next);
-        __builtin_prefetch(next + 64);
-    }
 }
 
 std::uint64_t LaneWalk::found_raw() const noexcept {
@@ -143,7 +141,6 @@ bool LaneWalk::front(RankedNode& out) {
     while (candidates_.found() != BucketBitmap::kNone && (opened_.empty() || candidates_.found() <= opened_bucket_)) {
         opened_bucket_ = opened_.empty() ? candidates_.found() : std::max(opened_bucket_, candidates_.found());
         candidates_.open_found([&](RankedNode r) {
-            if (!query_->live(node_of(r), work_)) return;
             opened_.push_back(r);
             std::push_heap(opened_.begin(), opened_.end(), std::greater<>());
         });

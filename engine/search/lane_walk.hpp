@@ -3,7 +3,6 @@
 
 #include <vector>
 
-#include "engine/search/best_keys.hpp"
 #include "engine/search/candidate_buckets.hpp"
 #include "engine/search/kth_best.hpp"
 #include "engine/search/lane_query.hpp"
@@ -15,8 +14,7 @@ namespace nphd {
 /// out is the caller's business. Every id from a page is checked, and each node is met once, so any walk ends.
 class LaneWalk {
 public:
-    /// Keeps track of the ef-th best live node found here (ef > 0), and puts the best ones into `best`.
-    void start(const LaneQuery* query, std::uint32_t ef, BestKeys* best);
+    void start(const LaneQuery* query, std::uint32_t ef);
     /// From the highest level down to level 0. Once, before any expand().
     void descend();
     /// Follows the links of the nearest node of the frontier, which must not be dry.
@@ -24,17 +22,20 @@ public:
 
     bool dry() const noexcept { return candidates_.frontier() == BucketBitmap::kNone; }
     /// No node of the frontier is nearer.
-    std::uint32_t frontier_raw() const noexcept { return candidates_.least_raw(candidates_.frontier()); }
+    std::uint64_t frontier_raw() const noexcept { return candidates_.frontier_raw(); }
     std::size_t visited() const noexcept { return candidates_.size(); }
     bool was_visited(NodeId node) const noexcept { return visited_.contains(node); }
-    /// Whether ef live nodes were found that are nearer than the frontier, or as near as it.
-    bool settled() const noexcept {
-        return ef_best_.get() != KthBest::kNone && candidates_.frontier() > ef_best_.get();
+    /// Whether the walk has converged on what is nearest in this lane: no node of the frontier is nearer than `factor`
+    /// times the tenth best live node found, nor than the ef-th best.
+    bool settled(double factor) const noexcept {
+        if (best_.second() == KthBest::kNone) return false;
+        const auto frontier = static_cast<double>(candidates_.frontier());
+        return frontier > best_.second() && frontier > best_.first() * factor;
     }
     /// Nothing that was found and not handed out is nearer; beyond all distances when there is no such node.
     std::uint64_t found_raw() const noexcept;
 
-    /// The nearest live node that was found and not handed out yet; false when there is none.
+    /// The nearest node that was found and not handed out yet, dead or alive; false when there is none.
     bool front(RankedNode& out);
     void pop();
 
@@ -43,6 +44,7 @@ public:
     std::uint64_t take_work() noexcept;
 
 private:
+    static constexpr std::uint32_t kSettledNodes = 10;
     static constexpr std::uint32_t kMaxLinks = 512;     // as open_shard allows
     static constexpr std::uint32_t kMaxScanned = 1024;  // entries of the highest level; builders stay far below
 
@@ -50,6 +52,7 @@ private:
         std::uint32_t raw;
         std::uint32_t entry;
     };
+    void prefetch_links(NodeId node) const noexcept;
     void note(std::uint32_t raw, NodeId node) noexcept;
     void measure(std::uint32_t n) noexcept;
     void measure_entries(const LevelView& level, std::uint32_t n, Best& best) noexcept;
@@ -58,9 +61,7 @@ private:
     const LaneQuery* query_ = nullptr;
     VisitedSet visited_;
     CandidateBuckets candidates_;
-    KthBest ef_best_;
-    BestKeys* best_keys_ = nullptr;
-    std::uint64_t best_cut_ = 0;      // nearer nodes than this raw distance may belong to best_keys_
+    KthBest best_;                    // by bucket
     std::vector<RankedNode> opened_;  // a heap, least first: what open buckets held
     std::uint32_t opened_bucket_ = 0;
     std::uint64_t expanded_ = 0;

@@ -1,10 +1,10 @@
 #include "engine/search/nearest.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "engine/distance/distance.hpp"
-#include "engine/search/best_keys.hpp"
 #include "engine/search/lane_query.hpp"
 #include "engine/search/lane_scan.hpp"
 #include "engine/search/lane_walk.hpp"
@@ -14,21 +14,42 @@ namespace nphd {
 namespace {
 
 constexpr std::uint64_t kBeyondAllKeys = std::uint64_t{1} << 32;
-// A step may do this much, in units of 32 bytes read in sequence; a unit that a walk reads costs this many.
-constexpr std::uint64_t kStepWork = 500'000;
-constexpr std::uint64_t kWalkFactor = 8;
-// A walk that met this share of its lane, or so many nodes, gives way to the scan of the rest.
-constexpr std::uint32_t kWalkedShare = 8;
-constexpr std::uint32_t kWalkedNodes = 1u << 20;
-constexpr std::uint32_t kBurst = 16;  // expansions of one lane before the lanes are compared again
 
+// What a step may do, in units of 32 bytes read in sequence, and what else costs how much of it.
+constexpr std::uint64_t kStepWork = 500'000;
+constexpr std::uint64_t kWalkFactor = 8;    // a unit that a walk reads
+constexpr std::uint64_t kDiscardWork = 50;  // a node that turns out to be dead
+
+// A walk that met so many nodes gives way to the scan of the rest: that is then no more expensive than the walk was (a
+// visit takes as long as kVisitWork units of a scan), and it is complete.
+constexpr std::uint64_t kVisitWork = 48;
+constexpr std::uint64_t kLargestShare = 8;        // at most nodes / 8,
+constexpr std::uint64_t kLargestWalk = 1u << 20;  // and 16 MB of candidates
+
+constexpr std::uint32_t kBurst = 16;     // expansions between two looks at the budget
+constexpr std::uint32_t kCapShare = 32;  // each hit allows for a further visit_cap / 32 nodes
+
+/// Unrelated codes of b bits spread around b / 2 with a deviation of sqrt(b) / 2, so the same relative slack is
+/// generous for long codes and less than a bit for short ones. The option is meant for 256 bits.
+double slack_factor(const LaneQuery& query) {
+    if (query.metric == Metric::jaccard || !query.compares()) return 1;
+    return std::clamp(std::sqrt(256.0 / query.probe.bits), 0.5, 2.0);
+}
+
+bool walked_enough(const LaneWalk& walk, const LaneQuery& query) {
+    const std::uint64_t nodes = query.view->nodes;
+    return walk.visited() > std::min({nodes * query.work() / kVisitWork, nodes / kLargestShare, kLargestWalk});
+}
+
+/// One lane's part in the search: a walk, a scan, or first a walk and then a scan of what it left.
 struct LaneSearch {
     LaneQuery query;
     LaneScan scan;
     LaneWalk walk;
-    bool walked = false;   // there is a walk, perhaps over
-    bool walking = false;  // the walk goes on; the scan waits
-    bool descended = false;
+    bool walked = false;     // there is a walk, perhaps over
+    bool walking = false;    // the walk goes on; the scan waits
+    bool descended = false;  // the walk has begun
+    double slack = 0;
 
     bool front(RankedNode& out) {
         bool any = walked && walk.front(out);
@@ -44,13 +65,13 @@ struct LaneSearch {
         else
             walk.pop();
     }
-    DistanceKey frontier_key() const { return query.key(walk.frontier_raw()); }
     /// Codes must be read before a node at distance `key` may be handed out.
     bool must_scan(std::uint64_t key) const {
         return !walking && scan.empty() && !scan.exhausted() && query.key(scan.bound()) < key;
     }
 };
 
+/// The nearest node that could be handed out.
 struct Front {
     std::uint64_t key = kBeyondAllKeys;
     RankedNode node = 0;
@@ -67,13 +88,15 @@ struct NearestSearch::State {
     std::size_t used = 0;
     std::uint64_t handed_out = 0;
     std::uint64_t scanned = 0;  // distances computed by scans
-    BestKeys best;
+    std::uint64_t budget = 0;   // what is left of the step
 
-    Front nearest_found();
-    bool scan(std::uint64_t key, std::uint64_t& budget, bool& done);
-    bool wants_more(const LaneSearch& lane, std::uint64_t target) const;
-    void walk(LaneSearch& lane, std::uint64_t target, std::uint64_t rival, std::uint64_t& budget);
+    void spend(std::uint64_t work) { budget -= std::min(budget, work); }
+    Front front();
+    bool wants_more(const LaneSearch& lane, std::uint64_t key) const;
+    void scan(LaneSearch& lane);
+    void walk(LaneSearch& lane, std::uint64_t key);
     void give_way(LaneSearch& lane);
+    LaneSearch* in_doubt(std::uint64_t key);
 };
 
 NearestSearch::NearestSearch() : state_(std::make_unique<State>()) {}
@@ -86,7 +109,6 @@ void NearestSearch::reset(std::span<const std::uint8_t> query, const NearestOpti
     s.counters = {};
     s.used = 0;
     s.handed_out = s.scanned = 0;
-    s.best.clear();
 }
 
 std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std::uint8_t> dead) {
@@ -101,12 +123,13 @@ std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std:
     lane.scan.start(&lane.query);
     lane.walked = lane.walking = view.has_graph() && !s.options.exact && lane.query.compares();
     lane.descended = false;
-    if (lane.walked) lane.walk.start(&lane.query, std::max(1u, s.options.ef_search), &s.best);
+    lane.slack = s.options.slack * slack_factor(lane.query);
+    if (lane.walked) lane.walk.start(&lane.query, s.options.ef_search);
     ++(lane.walked ? s.counters.graph_lanes : s.counters.scanned_lanes);
     return static_cast<std::uint32_t>(s.used++);
 }
 
-Front NearestSearch::State::nearest_found() {
+Front NearestSearch::State::front() {
     Front nearest;
     for (std::size_t i = 0; i < used; ++i) {
         RankedNode node;
@@ -117,48 +140,33 @@ Front NearestSearch::State::nearest_found() {
     return nearest;
 }
 
-/// One lane's next batch, if a lane needs one before a node at `key` can be handed out. False: the budget is used up.
-bool NearestSearch::State::scan(std::uint64_t key, std::uint64_t& budget, bool& done) {
+/// Whether a node that would have to come before one at `key` may still hide behind the lane's frontier. Each lane has
+/// to converge on what is nearest in it, however near the nodes of other lanes are: a walk begins far from everything,
+/// and if it were stopped by what others found, the lane's own near nodes would never be seen.
+bool NearestSearch::State::wants_more(const LaneSearch& lane, std::uint64_t key) const {
+    const std::uint64_t allowance = options.visit_cap + handed_out * (options.visit_cap / kCapShare);
+    const double factor = lane.walk.visited() < allowance ? 1 + lane.slack : 1;
+    if (!lane.walk.settled(factor)) return true;
+    const auto reach = static_cast<std::uint64_t>(static_cast<double>(key) * factor);
+    return lane.walk.frontier_raw() <= lane.query.raw_limit(reach);
+}
+
+/// A lane that must be searched further before a node at `key` can be handed out; null when there is none. Scans first:
+/// what they find is final.
+LaneSearch* NearestSearch::State::in_doubt(std::uint64_t key) {
+    LaneSearch* found = nullptr;
     for (std::size_t i = 0; i < used; ++i) {
         LaneSearch& lane = *lanes[i];
-        if (!lane.must_scan(key)) continue;
-        done = true;
-        const std::uint64_t before = budget;
-        const bool first = handed_out == 0;
-        const bool complete =
-            lane.scan.advance(budget, [&](NodeId node) { return lane.walked && lane.walk.was_visited(node); });
-        scanned += (before - budget) / lane.query.work();
-        if (complete && first)
-            lane.scan.for_first(BestKeys::kCount, [&](RankedNode r) { best.add(lane.query.key(raw_of(r))); });
-        return complete;
+        if (lane.must_scan(key)) return &lane;
+        if (!found && lane.walking && wants_more(lane, key)) found = &lane;
     }
-    return true;
+    return found;
 }
 
-/// Whether a node that would have to come before `target` may still hide behind the lane's frontier.
-bool NearestSearch::State::wants_more(const LaneSearch& lane, std::uint64_t target) const {
-    if (!lane.walk.settled()) return true;
-    const std::uint64_t allowance = options.visit_cap + handed_out * (options.visit_cap / 32);
-    const double slack = lane.walk.visited() < allowance ? options.slack : 0;
-    const auto limit = static_cast<std::uint64_t>(static_cast<double>(target) * (1 + slack));
-    return lane.walk.frontier_raw() <= lane.query.raw_limit(limit);
-}
-
-void NearestSearch::State::walk(LaneSearch& lane, std::uint64_t target, std::uint64_t rival, std::uint64_t& budget) {
-    const std::uint64_t rival_raw = lane.query.raw_limit(rival);
-    for (std::uint32_t i = 0; i < kBurst; ++i) {
-        lane.walk.expand();
-        if (lane.walk.dry() || lane.walk.visited() > kWalkedNodes ||
-            lane.walk.visited() > lane.query.view->nodes / kWalkedShare)
-            return give_way(lane);
-        if (handed_out == 0)
-            target = best.worst();
-        else if (lane.walk.found_raw() < lane.query.raw_limit(target))
-            break;
-        if (!wants_more(lane, target) || lane.walk.frontier_raw() > rival_raw) break;
-    }
-    const std::uint64_t work = lane.walk.take_work() * kWalkFactor;
-    budget -= std::min(budget, work);
+void NearestSearch::State::scan(LaneSearch& lane) {
+    const std::uint64_t before = budget;
+    lane.scan.advance(budget, [&](NodeId node) { return lane.walked && lane.walk.was_visited(node); });
+    scanned += (before - budget) / lane.query.work();
 }
 
 void NearestSearch::State::give_way(LaneSearch& lane) {
@@ -166,9 +174,25 @@ void NearestSearch::State::give_way(LaneSearch& lane) {
     ++counters.scanned_lanes;
 }
 
+/// Expands some nodes of the lane, at most as many as wants_more() asks for.
+void NearestSearch::State::walk(LaneSearch& lane, std::uint64_t key) {
+    const std::uint64_t raw = lane.query.raw_limit(key);
+    for (std::uint32_t i = 0; i < kBurst; ++i) {
+        lane.walk.expand();
+        if (lane.walk.dry() || walked_enough(lane.walk, lane.query)) {
+            give_way(lane);
+            break;
+        }
+        // A nearer node came up; it will be handed out first, and then less is wanted.
+        if (lane.walk.found_raw() < raw) key = lane.query.key(static_cast<std::uint32_t>(lane.walk.found_raw()));
+        if (!wants_more(lane, key)) break;
+    }
+    spend(lane.walk.take_work() * kWalkFactor);
+}
+
 NearestSearch::Step NearestSearch::step(NearestHit& out) {
     State& s = *state_;
-    std::uint64_t budget = kStepWork;
+    s.budget = kStepWork;
     for (std::size_t i = 0; i < s.used; ++i) {
         LaneSearch& lane = *s.lanes[i];
         if (!lane.walking || lane.descended) continue;
@@ -177,33 +201,23 @@ NearestSearch::Step NearestSearch::step(NearestHit& out) {
         if (lane.walk.dry()) s.give_way(lane);
     }
     for (;;) {
-        const Front front = s.nearest_found();
-        bool scanned = false;
-        if (!s.scan(front.key, budget, scanned)) return Step::more;
-        if (scanned) continue;
-
-        const std::uint64_t target = s.handed_out == 0 ? s.best.worst() : front.key;
-        LaneSearch* nearest = nullptr;
-        std::uint64_t nearest_key = kBeyondAllKeys, rival = kBeyondAllKeys;
-        for (std::size_t i = 0; i < s.used; ++i) {
-            LaneSearch& lane = *s.lanes[i];
-            if (!lane.walking || !s.wants_more(lane, target)) continue;
-            const std::uint64_t key = lane.frontier_key();
-            if (key < nearest_key || !nearest) {
-                rival = nearest_key;
-                nearest_key = key;
-                nearest = &lane;
-            } else {
-                rival = std::min(rival, key);
-            }
-        }
-        if (nearest) {
-            if (budget == 0) return Step::more;
-            s.walk(*nearest, target, rival, budget);
+        const Front front = s.front();
+        LaneSearch* const doubtful = s.in_doubt(front.key);
+        if (!doubtful && front.key == kBeyondAllKeys) return Step::end;
+        if (s.budget == 0) return Step::more;
+        if (doubtful) {
+            if (doubtful->walking)
+                s.walk(*doubtful, front.key);
+            else
+                s.scan(*doubtful);
             continue;
         }
-        if (front.key == kBeyondAllKeys) return Step::end;
-        s.lanes[front.lane]->pop(front.node);
+        LaneSearch& lane = *s.lanes[front.lane];
+        lane.pop(front.node);
+        std::uint64_t work = kDiscardWork;
+        const bool live = lane.query.live(node_of(front.node), work);
+        s.spend(work);
+        if (!live) continue;
         ++s.handed_out;
         out = {static_cast<DistanceKey>(front.key), static_cast<std::uint32_t>(front.lane), node_of(front.node)};
         return Step::hit;

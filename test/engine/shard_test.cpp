@@ -1,4 +1,5 @@
 // A shard holds exactly what went in, whatever was repeated, and the same rows give the same pages.
+#include <cstdio>
 #include <map>
 #include <set>
 
@@ -185,6 +186,22 @@ TEST(Shard, PagesDependOnTheRowsOnly) {
     std::reverse(rows.begin(), rows.end());
     EXPECT_EQ(one, build_pages(rows, options, 3, budget));
     EXPECT_EQ(budget.in_use(), 0u);
+}
+
+TEST(Shard, ATemporaryFileInPlaceOfMemoryGivesTheSamePages) {
+    Rows rows = many_lengths(45);
+    append(rows, near_duplicate_data(20000, 0, 32, 46).codes);
+    ShardOptions options;
+    options.graph_threshold = 500;
+    MemoryBudget memory;
+    const Pages expected = build_pages(rows, options, 2, memory);
+    EXPECT_EQ(memory.spilled(), 0u);
+    std::FILE* const file = std::tmpfile();
+    MemoryBudget little(std::size_t{1} << 20, fileno(file));
+    EXPECT_EQ(expected, build_pages(rows, options, 2, little));
+    EXPECT_GT(little.spilled(), std::size_t{2} << 20);
+    EXPECT_EQ(little.in_use(), 0u);
+    std::fclose(file);
 }
 
 TEST(Shard, DestructorStopsABuildInTime) {

@@ -51,6 +51,7 @@ missing_packages() {
         make | cmake | git) command -v "$thing" >/dev/null || echo "$thing" ;;
         gtest) has_header gtest/gtest.h || echo libgtest-dev ;;
         benchmark) has_header benchmark/benchmark.h || echo libbenchmark-dev ;;
+        libpq) [ -f "$("${PG_CONFIG:-pg_config}" --includedir 2>/dev/null)/libpq-fe.h" ] || echo libpq-dev ;;
         zlib) has_header zlib.h || echo zlib1g-dev ;;
         libpq) [ -f "$("${PG_CONFIG:-pg_config}" --includedir 2>/dev/null)/libpq-fe.h" ] || echo libpq-dev ;;
         prove) command -v prove >/dev/null || echo perl ;;

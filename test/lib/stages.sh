@@ -34,6 +34,8 @@ describe() {
 count() { printf '%s %s\n' "$1" "$2" >>"$RESULT"; }
 remark() { printf '%s' "$*" >>"$REMARK"; }
 
+files_like() { compgen -G "$1" | wc -l || true; }
+
 stop_servers() {
     local data
     for data in "$NPHD_SANDBOX"/*/data; do
@@ -134,7 +136,7 @@ count_tests() {
 
 stage_regress() {
     local mode at status=0 files
-    files=$(ls sql/*.sql | wc -l)
+    files=$(files_like 'sql/*.sql')
     plain_build
     for mode in mapped buffered; do
         at=$NPHD_SANDBOX/regress-$mode
@@ -149,7 +151,7 @@ stage_regress() {
 
 stage_isolation() {
     local at=$NPHD_SANDBOX/isolation status=0 specs
-    specs=$(ls test/isolation/specs/*.spec 2>/dev/null | wc -l)
+    specs=$(files_like 'test/isolation/specs/*.spec')
     [ "$specs" -gt 0 ] || { remark 'no specs' && return 0; }
     plain_build
     start_cluster "$at" "$NPHD_SANDBOX/plain/server.conf"
@@ -161,7 +163,7 @@ stage_isolation() {
 
 stage_tap() {
     local at=$NPHD_SANDBOX/tap status=0 files ok
-    files=$(ls test/t/*.pl 2>/dev/null | wc -l)
+    files=$(files_like 'test/t/*.pl')
     [ "$files" -gt 0 ] || { remark 'no tests' && return 0; }
     install_extension "$at" WERROR=1 FAULTS=1
     TEMP_CONFIG=$at/server.conf installcheck "$at" REGRESS= ISOLATION= PROVE_FLAGS="-j $JOBS --timer" || status=1

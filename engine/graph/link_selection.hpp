@@ -1,0 +1,39 @@
+// From edge candidates to the links of a node.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "engine/graph/candidates.hpp"
+#include "engine/graph/link_heuristic.hpp"
+
+namespace nphd {
+
+/// Chooses a node's links, from its own candidates and from the nodes that chose it.
+class LinkSelection {
+public:
+    explicit LinkSelection(const EdgeKind& kind) : local_(kind) {}
+
+    /// Reduces the node's candidate list to at most `limit` links.
+    void prune_list(const RecordArray& codes, NodeId node, std::uint32_t limit, CandidateLists& lists);
+
+    struct Links {
+        std::span<const NodeId> taken;   // by the heuristic, at most `limit`, nearest first
+        std::span<const NodeId> others;  // the rest, nearest first
+    };
+    /// Judges the node's list together with the nodes that chose it; all of them are taken if they are at most `limit`. Of
+    /// very many the nearest few hundred are considered. Valid until the next call.
+    Links choose(const RecordArray& codes, NodeId node, const CandidateLists& lists, std::span<const NodeId> chosen_by,
+                 std::uint32_t limit);
+
+private:
+    void measure(const RecordArray& codes, NodeId node, std::span<const NodeId> targets);
+
+    LocalCodes local_;
+    LinkHeuristic heuristic_;
+    std::vector<PackedEdge> edges_;
+    std::vector<std::uint32_t> places_, distances_, row_;
+    std::vector<NodeId> ids_, taken_, others_;
+};
+
+}  // namespace nphd

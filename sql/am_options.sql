@@ -1,0 +1,61 @@
+-- The options of an index: their bounds, their names, and what ALTER INDEX may do.
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set include :abs_srcdir '/sql/include/oracle.sql'
+\set ECHO none
+\i :include
+\set ECHO all
+SET client_min_messages = warning;
+SET nphd.exact = on;
+
+CREATE TABLE am_options (code bitvec);
+
+-- Bounds and names are checked when the index is made.
+SELECT option, split_part(refusal(format('CREATE INDEX ON am_options USING nphd (code) WITH (%s)', option)), ':', 1) AS outcome
+FROM unnest(ARRAY['m = 0', 'm = 3', 'm = 65', 'm = -1', 'm = NaN', 'm = many', 'm = ''''', 'm', 'm = 99999999999',
+                  'ef_construction = 15', 'ef_construction = 1001', 'm = 64, ef_construction = 16',
+                  'ef_search = 0', 'ef_search = 100001', 'prefix_edges = 2', 'prefix_edges = maybe', 'lists = 100']) AS option;
+SELECT count(*) AS indexes FROM pg_index WHERE indrelid = 'am_options'::regclass;
+SELECT option, split_part(refusal(format('CREATE INDEX ON am_options USING nphd (code) WITH (%s)', option)), ':', 1) AS outcome
+FROM unnest(ARRAY['m = 4', 'm = 64', 'm = 16, ef_construction = 16', 'ef_construction = 1000', 'ef_search = 1',
+                  'ef_search = 100000', 'prefix_edges', 'prefix_edges = false']) AS option;
+SELECT count(*) AS indexes FROM pg_index WHERE indrelid = 'am_options'::regclass;
+-- Prefix edges are of use to NPHD alone, but may be asked for anywhere.
+SELECT refusal('CREATE INDEX ON am_options USING nphd (code bitvec_hamming_ops) WITH (prefix_edges = on)');
+DROP TABLE am_options;
+
+-- ALTER INDEX: what shapes the graphs counts from the next REINDEX on, ef_search at once; the index is good at any time.
+CREATE TABLE am_options (id integer GENERATED ALWAYS AS IDENTITY, code bitvec);
+INSERT INTO am_options (code) SELECT made_code(i, 8 + 8 * (i % 4)) FROM generate_series(1, 400) AS i;
+CREATE INDEX am_options_code ON am_options USING nphd (code)
+    WITH (m = 8, ef_construction = 40, ef_search = 20, prefix_edges = off);
+SELECT reloptions FROM pg_class WHERE relname = 'am_options_code';
+ALTER INDEX am_options_code SET (m = 24, ef_search = 100);
+ALTER INDEX am_options_code RESET (ef_construction);
+SELECT reloptions FROM pg_class WHERE relname = 'am_options_code';
+SELECT index_agrees('am_options', made_code(1));
+INSERT INTO am_options (code) SELECT made_code(i, 16) FROM generate_series(401, 500) AS i;
+SELECT nphd_compact('am_options_code'), index_agrees('am_options', made_code(1));
+REINDEX INDEX am_options_code;
+SELECT index_agrees('am_options', made_code(1));
+ALTER INDEX am_options_code RESET (m, ef_search, prefix_edges);
+SELECT reloptions FROM pg_class WHERE relname = 'am_options_code';
+SELECT option, split_part(refusal(format('ALTER INDEX am_options_code SET (%s)', option)), ':', 1) AS outcome
+FROM unnest(ARRAY['m = 3', 'ef_search = 0', 'ef_construction = 1001', 'prefix_edges = maybe', 'fillfactor = 70']) AS option;
+SELECT reloptions FROM pg_class WHERE relname = 'am_options_code';
+
+-- Settings: bounds, names, and the prefix that belongs to the extension.
+SELECT setting, split_part(refusal(format('SET %s', setting)), ':', 1) AS outcome
+FROM unnest(ARRAY['nphd.ef_search = -1', 'nphd.ef_search = 100001', 'nphd.ef_search = many', 'nphd.visit_limit = 0',
+                  'nphd.exact = maybe', 'nphd.shard_access = elsewhere', 'nphd.no_such_setting = 1']) AS setting;
+-- Each extreme of them gives all rows.
+BEGIN;
+SET LOCAL nphd.exact = off;
+SET LOCAL nphd.ef_search = 1;
+SET LOCAL nphd.visit_limit = 1;
+SELECT index_agrees('am_options', made_code(-1));
+SET LOCAL nphd.ef_search = 100000;
+SET LOCAL nphd.visit_limit = 2147483647;
+SELECT index_agrees('am_options', made_code(-1));
+COMMIT;
+DROP TABLE am_options;
+DROP FUNCTION made_code, index_agrees, plan_of, refusal, settle;

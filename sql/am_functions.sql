@@ -116,7 +116,6 @@ CREATE SCHEMA am_hostile;
 SET search_path = am_hostile, public;
 CREATE FUNCTION am_hostile.trap() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
 CREATE FUNCTION am_hostile.nphd_distance(a bitvec, b bitvec) RETURNS double precision LANGUAGE plpgsql AS $$ BEGIN PERFORM am_hostile.trap(); RETURN 0; END $$;
-CREATE FUNCTION am_hostile.nphd_metric_nphd(internal) RETURNS integer LANGUAGE c AS '$libdir/nphd', 'nphd_metric_jaccard';
 CREATE OPERATOR am_hostile.<-> (FUNCTION = am_hostile.nphd_distance, LEFTARG = bitvec, RIGHTARG = bitvec);
 CREATE FUNCTION am_hostile.float8lt(a double precision, b double precision) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM am_hostile.trap(); RETURN true; END $$;
 CREATE FUNCTION am_hostile.same(a bitvec, b bitvec) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM am_hostile.trap(); RETURN true; END $$;

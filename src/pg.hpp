@@ -134,6 +134,15 @@ inline bool direct_io_in_use() {
 #endif
 }
 
+/// Up to 16, rows that a snapshot still needs may be pruned early (old_snapshot_threshold); index pages tell.
+inline void test_for_old_snapshot(Snapshot snapshot, Relation rel, Page page) {
+#if PG_VERSION_NUM >= 170000
+    (void)snapshot, (void)rel, (void)page;
+#else
+    TestForOldSnapshot(snapshot, rel, page);
+#endif
+}
+
 inline void vacuum_pause() {
 #if PG_VERSION_NUM >= 180000
     vacuum_delay_point(false);

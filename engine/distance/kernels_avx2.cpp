@@ -278,8 +278,8 @@ struct Avx2 {
             }
             return;
         }
-        const FewRecords<4> few(records.from(i), n - i);
-        store_few(out + i, hamming_four(probe, tail, few.records()), n - i);
+        FilledGroup<4> filled;
+        store_few(out + i, hamming_four(probe, tail, filled.of(records.from(i), n - i)), n - i);
     }
 
     template <class Records>
@@ -297,8 +297,8 @@ struct Avx2 {
             }
             return;
         }
-        const FewRecords<4> few(records.from(i), n - i);
-        store_few(out + i, jaccard_four(probe, tail, few.records()), n - i);
+        FilledGroup<4> filled;
+        store_few(out + i, jaccard_four(probe, tail, filled.of(records.from(i), n - i)), n - i);
     }
 
 private:

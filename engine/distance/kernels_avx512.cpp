@@ -144,8 +144,7 @@ struct ProbeTail {
 // prefetching (measured on Zen 4: a third of the throughput). So does a copy of the loop for each of the eight where
 // the loop is long; where it is short, the copies are better by a third in the cache and no worse outside it.
 
-constexpr std::uint32_t kNarrowWords = 4;  // up to here fewer than eight records are better counted by words
-constexpr std::uint32_t kWideWords = 32;   // beyond, fewer than eight are better handled one by one than filled up
+constexpr std::uint32_t kWideWords = 32;  // beyond, fewer than eight are better handled one by one than filled up
 
 /// Differing bits of a record, spread over the lanes.
 [[gnu::always_inline]] inline __m512i hamming_lanes(const Probe& probe, const ProbeTail& tail,
@@ -161,20 +160,19 @@ constexpr std::uint32_t kWideWords = 32;   // beyond, fewer than eight are bette
     return _mm512_add_epi64(sum, _mm512_popcnt_epi64(differ));
 }
 
-/// Bits in both in the low half of each lane, bits in either in the high half.
+/// Bits in both in the low half of each lane, bits in either in the high half. The tail comes first here: measured a
+/// sixth faster for short records and no slower for long ones.
 [[gnu::always_inline]] inline __m512i overlap_lanes(const Probe& probe, const ProbeTail& tail,
                                                     const std::byte* record) noexcept {
-    __m512i both = _mm512_setzero_si512();
-    __m512i either = _mm512_setzero_si512();
+    const __m512i last = _mm512_maskz_loadu_epi64(tail.lanes, record + 8 * tail.at);
+    __m512i both = _mm512_popcnt_epi64(_mm512_and_si512(last, tail.words));
+    __m512i either = _mm512_popcnt_epi64(_mm512_or_si512(last, tail.words));
     for (std::size_t w = 0; w < tail.at; w += 8) {
         const __m512i x = _mm512_loadu_si512(record + 8 * w);
         const __m512i words = _mm512_loadu_si512(probe.words + w);
         both = _mm512_add_epi64(both, _mm512_popcnt_epi64(_mm512_and_si512(x, words)));
         either = _mm512_add_epi64(either, _mm512_popcnt_epi64(_mm512_or_si512(x, words)));
     }
-    const __m512i last = _mm512_maskz_loadu_epi64(tail.lanes, record + 8 * tail.at);
-    both = _mm512_add_epi64(both, _mm512_popcnt_epi64(_mm512_and_si512(last, tail.words)));
-    either = _mm512_add_epi64(either, _mm512_popcnt_epi64(_mm512_or_si512(last, tail.words)));
     return _mm512_add_epi64(both, _mm512_slli_epi64(either, 32));
 }
 
@@ -273,15 +271,15 @@ struct Avx512 {
                                 narrow(hamming_eight(probe, tail, records.from(i))));
         }
         if (i == n) return;
-        if (probe.n_words <= kNarrowWords) return Words::hamming_records(probe, records.from(i), n - i, out + i);
         if (probe.n_words > kWideWords) {
             for (; i < n; ++i) {
                 out[i] = static_cast<std::uint32_t>(_mm512_reduce_add_epi64(hamming_lanes(probe, tail, records[i])));
             }
             return;
         }
-        const FewRecords<8> few(records.from(i), n - i);
-        _mm256_mask_storeu_epi32(out + i, low_lanes(n - i), narrow(hamming_eight(probe, tail, few.records())));
+        FilledGroup<8> filled;
+        _mm256_mask_storeu_epi32(out + i, low_lanes(n - i),
+                                 narrow(hamming_eight(probe, tail, filled.of(records.from(i), n - i))));
     }
 
     template <class Records>
@@ -302,8 +300,9 @@ struct Avx512 {
             }
             return;
         }
-        const FewRecords<8> few(records.from(i), n - i);
-        _mm256_mask_storeu_epi32(out + i, low_lanes(n - i), jaccard_keys(overlap_eight(probe, tail, few.records())));
+        FilledGroup<8> filled;
+        _mm256_mask_storeu_epi32(out + i, low_lanes(n - i),
+                                 jaccard_keys(overlap_eight(probe, tail, filled.of(records.from(i), n - i))));
     }
 };
 

@@ -195,8 +195,8 @@ struct Neon {
         std::uint32_t i = 0;
         for (; i + 4 <= n; i += 4) vst1q_u32(out + i, hamming_four(probe, tail, records.from(i)));
         if (i == n) return;
-        const FewRecords<4> few(records.from(i), n - i);
-        store_few(out + i, hamming_four(probe, tail, few.records()), n - i);
+        FilledGroup<4> filled;
+        store_few(out + i, hamming_four(probe, tail, filled.of(records.from(i), n - i)), n - i);
     }
 
     template <class Records>
@@ -206,8 +206,8 @@ struct Neon {
         std::uint32_t i = 0;
         for (; i + 4 <= n; i += 4) vst1q_u32(out + i, jaccard_four(probe, tail, records.from(i)));
         if (i == n) return;
-        const FewRecords<4> few(records.from(i), n - i);
-        store_few(out + i, jaccard_four(probe, tail, few.records()), n - i);
+        FilledGroup<4> filled;
+        store_few(out + i, jaccard_four(probe, tail, filled.of(records.from(i), n - i)), n - i);
     }
 
 private:

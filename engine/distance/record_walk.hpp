@@ -16,24 +16,29 @@ struct StridedRecords {
     [[gnu::always_inline]] StridedRecords from(std::size_t i) const noexcept { return {(*this)[i], stride}; }
 };
 
-/// Records anywhere.
+/// Records anywhere. The last address is repeated up to a multiple of kGroup.
 struct ScatteredRecords {
+    static constexpr std::uint32_t kGroup = 8;
+
     const std::byte* const* records;
 
     [[gnu::always_inline]] const std::byte* operator[](std::size_t i) const noexcept { return records[i]; }
     [[gnu::always_inline]] ScatteredRecords from(std::size_t i) const noexcept { return {records + i}; }
 };
 
-/// The first n of kCount records, 0 < n <= kCount; the others repeat the last.
+/// Makes a whole group of kCount records out of the first n, 0 < n < kCount, by repeating the last.
 template <std::uint32_t kCount>
-struct FewRecords {
-    template <class Records>
-    [[gnu::always_inline]] FewRecords(Records records, std::uint32_t n) noexcept {
-        for (std::uint32_t i = 0; i < kCount; ++i) address[i] = records[i < n ? i : n - 1];
+struct FilledGroup {
+    [[gnu::always_inline]] ScatteredRecords of(StridedRecords records, std::uint32_t n) noexcept {
+        for (std::uint32_t i = 0; i < kCount; ++i) addresses[i] = records[i < n ? i : n - 1];
+        return {addresses};
     }
-    [[gnu::always_inline]] ScatteredRecords records() const noexcept { return {address}; }
+    [[gnu::always_inline]] ScatteredRecords of(ScatteredRecords records, std::uint32_t) noexcept {
+        static_assert(ScatteredRecords::kGroup % kCount == 0);
+        return records;
+    }
 
-    const std::byte* address[kCount];
+    const std::byte* addresses[kCount];
 };
 
 /// Cuts [first, first + n) into runs whose records are contiguous: one per page, or one in all.
@@ -100,6 +105,7 @@ public:
 
 private:
     static constexpr std::uint32_t kMostAhead = 32;
+    static_assert(kMostAhead % ScatteredRecords::kGroup == 0);
     static constexpr std::uint32_t kAheadBytes = 8192;
 
     [[gnu::always_inline]] void request() noexcept {
@@ -109,6 +115,9 @@ private:
             records_[requesting_][i] = record;
             for (std::size_t at = 0; at < bytes_; at += 64) __builtin_prefetch(record + at);
             __builtin_prefetch(record + bytes_ - 1);  // an unaligned record ends in one more cache line
+        }
+        for (std::uint32_t i = requested_; i % ScatteredRecords::kGroup != 0; ++i) {
+            records_[requesting_][i] = records_[requesting_][requested_ - 1];
         }
         ids_ += requested_;
         left_ -= requested_;

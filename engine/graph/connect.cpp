@@ -20,7 +20,7 @@ constexpr std::uint32_t kBeam = 32;
 class Connector {
 public:
     Connector(Graph& graph, const RecordArray& codes, std::uint32_t code_bytes, Metric metric, MemoryBudget& budget,
-              Progress& progress)
+              const Progress& progress)
         : graph_(graph),
           codes_(codes),
           code_bits_(8 * code_bytes),
@@ -34,10 +34,8 @@ public:
     }
 
     void run() {
-        progress_.begin(Progress::connect, graph_.nodes);
         reach_from_root();
         reach_root();
-        progress_.done = graph_.nodes;
     }
 
 private:
@@ -169,7 +167,7 @@ private:
     const RecordArray& codes_;
     std::uint32_t code_bits_;
     MemoryBudget& budget_;
-    Progress& progress_;
+    const Progress& progress_;
     BeamSearch search_;
     Metric metric_;
     LargeArray<NodeId> parent_;  // in the tree of ways from the root; kNoNode: not reached yet
@@ -183,7 +181,7 @@ private:
 }  // namespace
 
 void connect_level_0(Graph& graph, const RecordArray& codes, std::uint32_t code_bytes, Metric metric,
-                     MemoryBudget& budget, Progress& progress) {
+                     MemoryBudget& budget, const Progress& progress) {
     if (graph.nodes > 1) Connector(graph, codes, code_bytes, metric, budget, progress).run();
 }
 

@@ -19,8 +19,8 @@ void LinkSelection::prune_list(const RecordArray& codes, NodeId node, std::uint3
     lists.keep(node, heuristic_.take(local_, places_, distances_, limit));
 }
 
-LinkSelection::Links LinkSelection::choose(const RecordArray& codes, NodeId node, const CandidateLists& lists,
-                                           std::span<const NodeId> chosen_by, std::uint32_t limit) {
+std::span<const NodeId> LinkSelection::choose(const RecordArray& codes, NodeId node, const CandidateLists& lists,
+                                              std::span<const NodeId> chosen_by, std::uint32_t limit) {
     edges_.clear();
     const std::span<const NodeId> own = lists.ids(node);
     for (std::size_t i = 0; i < own.size(); ++i) edges_.push_back(pack_edge(lists.distances(node)[i], node, own[i]));
@@ -35,21 +35,15 @@ LinkSelection::Links LinkSelection::choose(const RecordArray& codes, NodeId node
 
     ids_.clear();
     for (const PackedEdge e : edges_) ids_.push_back(edge_target(e, node));
-    if (ids_.size() <= limit) return {ids_, {}};
+    if (ids_.size() <= limit) return ids_;
     distances_.clear();
     for (const PackedEdge e : edges_) distances_.push_back(edge_distance(e));
     places_.resize(ids_.size());
     std::iota(places_.begin(), places_.end(), 0u);
     local_.load(codes, ids_);
-    const auto chosen = heuristic_.take(local_, places_, distances_, limit);
-    taken_.clear();
-    others_.clear();
-    for (std::size_t i = 0, t = 0; i < ids_.size(); ++i) {
-        const bool is_taken = t < chosen.size() && chosen[t] == i;
-        t += is_taken;
-        (is_taken ? taken_ : others_).push_back(ids_[i]);
-    }
-    return {taken_, others_};
+    links_.clear();
+    for (const std::uint32_t i : heuristic_.take(local_, places_, distances_, limit)) links_.push_back(ids_[i]);
+    return links_;
 }
 
 /// Adds edges to the targets, and drops the farthest when there are too many.

@@ -17,14 +17,10 @@ public:
     /// Reduces the node's candidate list to at most `limit` links.
     void prune_list(const RecordArray& codes, NodeId node, std::uint32_t limit, CandidateLists& lists);
 
-    struct Links {
-        std::span<const NodeId> taken;   // by the heuristic, at most `limit`, nearest first
-        std::span<const NodeId> others;  // the rest, nearest first
-    };
-    /// Judges the node's list together with the nodes that chose it; all of them are taken if they are at most `limit`. Of
-    /// very many the nearest few hundred are considered. Valid until the next call.
-    Links choose(const RecordArray& codes, NodeId node, const CandidateLists& lists, std::span<const NodeId> chosen_by,
-                 std::uint32_t limit);
+    /// At most `limit` links out of the node's list and the nodes that chose it, nearest first; all of these if they are not more
+    /// than that. Of very many the nearest few hundred are considered. Valid until the next call.
+    std::span<const NodeId> choose(const RecordArray& codes, NodeId node, const CandidateLists& lists,
+                                   std::span<const NodeId> chosen_by, std::uint32_t limit);
 
 private:
     void measure(const RecordArray& codes, NodeId node, std::span<const NodeId> targets);
@@ -33,7 +29,7 @@ private:
     LinkHeuristic heuristic_;
     std::vector<PackedEdge> edges_;
     std::vector<std::uint32_t> places_, distances_, row_;
-    std::vector<NodeId> ids_, taken_, others_;
+    std::vector<NodeId> ids_, links_;
 };
 
 }  // namespace nphd

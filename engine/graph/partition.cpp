@@ -14,13 +14,15 @@ constexpr std::uint32_t kChunk = 2048;     // positions per task
 constexpr std::uint32_t kMaxDepth = 10;    // splits by leaders before a part is cut at random
 constexpr std::uint32_t kStuckDepth = 3;   // what a split counts that leaves most members together
 
+/// Large parts are split coarsely, since each leader costs a distance per member, and small ones into what will be leaves.
 std::uint32_t leader_count(std::uint32_t members) {
-    return std::min(kMaxLeaders, std::max(2u, members / (kLeafSize / 2) + 1));
+    if (members > 16 * kLeafSize) return std::min(kMaxLeaders, members / 2048);
+    return std::max(2u, members / (kLeafSize / 2) + 1);
 }
 
 }  // namespace
 
-Partition::Partition(const RecordArray& codes, unsigned threads, MemoryBudget& budget, Progress& progress)
+Partition::Partition(const RecordArray& codes, unsigned threads, MemoryBudget& budget, const Progress& progress)
     : codes_(codes),
       threads_(threads),
       progress_(progress),

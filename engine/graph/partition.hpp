@@ -18,7 +18,7 @@ inline constexpr std::uint32_t kMaxLeaders = 1000;   // of one split at most
 /// equal, are cut at random, so that the recursion always ends. Memory: 10 bytes per node.
 class Partition {
 public:
-    Partition(const RecordArray& codes, unsigned threads, MemoryBudget&, Progress&);
+    Partition(const RecordArray& codes, unsigned threads, MemoryBudget&, const Progress&);
 
     /// Draws a partition; the same one for the same kind and seed. Throws Cancelled and std::bad_alloc.
     void draw(const EdgeKind& kind, std::uint64_t seed);
@@ -45,7 +45,7 @@ private:
 
     const RecordArray& codes_;
     unsigned threads_;
-    Progress& progress_;
+    const Progress& progress_;
     LargeArray<NodeId> ids_, other_;
     LargeArray<std::uint16_t> label_;  // by position: number of the nearest leader
     std::vector<std::uint32_t> leaf_begin_;

@@ -20,11 +20,12 @@ constexpr std::uint64_t kStepWork = 500'000;
 constexpr std::uint64_t kWalkFactor = 8;    // a unit that a walk reads
 constexpr std::uint64_t kDiscardWork = 50;  // a node that turns out to be dead
 
-// A walk that met so many nodes gives way to the scan of the rest: that is then no more expensive than the walk was (a
-// visit takes as long as kVisitWork units of a scan), and it is complete.
+// When a walk gives way to the scan of the rest, which is complete. A visit takes as long as kVisitWork units of a
+// scan.
 constexpr std::uint64_t kVisitWork = 48;
-constexpr std::uint64_t kLargestShare = 8;        // at most nodes / 8,
-constexpr std::uint64_t kLargestWalk = 1u << 20;  // and 16 MB of candidates
+constexpr std::uint64_t kCapPatience = 4;         // past visit_cap: when the scan takes at most so many times the walk
+constexpr std::uint64_t kLargestShare = 8;        // at the latest with nodes / 8 visited,
+constexpr std::uint64_t kLargestWalk = 1u << 20;  // or 16 MB of candidates
 
 constexpr std::uint32_t kBurst = 16;     // expansions between two looks at the budget
 constexpr std::uint32_t kCapShare = 32;  // each hit allows for a further visit_cap / 32 nodes
@@ -34,11 +35,6 @@ constexpr std::uint32_t kCapShare = 32;  // each hit allows for a further visit_
 double slack_factor(const LaneQuery& query) {
     if (query.metric == Metric::jaccard || !query.compares()) return 1;
     return std::clamp(std::sqrt(256.0 / query.probe.bits), 0.5, 2.0);
-}
-
-bool walked_enough(const LaneWalk& walk, const LaneQuery& query) {
-    const std::uint64_t nodes = query.view->nodes;
-    return walk.visited() > std::min({nodes * query.work() / kVisitWork, nodes / kLargestShare, kLargestWalk});
 }
 
 /// One lane's part in the search: a walk, a scan, or first a walk and then a scan of what it left.
@@ -92,7 +88,9 @@ struct NearestSearch::State {
 
     void spend(std::uint64_t work) { budget -= std::min(budget, work); }
     Front front();
+    std::uint64_t allowance() const;
     bool wants_more(const LaneSearch& lane, std::uint64_t key) const;
+    bool walked_enough(const LaneSearch& lane) const;
     void scan(LaneSearch& lane);
     void walk(LaneSearch& lane, std::uint64_t key);
     void give_way(LaneSearch& lane);
@@ -140,15 +138,28 @@ Front NearestSearch::State::front() {
     return nearest;
 }
 
+/// Nodes that the lane's walk may visit in all before only ef_search counts.
+std::uint64_t NearestSearch::State::allowance() const {
+    return options.visit_cap + handed_out * (options.visit_cap / kCapShare);
+}
+
 /// Whether a node that would have to come before one at `key` may still hide behind the lane's frontier. Each lane has
 /// to converge on what is nearest in it, however near the nodes of other lanes are: a walk begins far from everything,
 /// and if it were stopped by what others found, the lane's own near nodes would never be seen.
 bool NearestSearch::State::wants_more(const LaneSearch& lane, std::uint64_t key) const {
-    const std::uint64_t allowance = options.visit_cap + handed_out * (options.visit_cap / kCapShare);
-    const double factor = lane.walk.visited() < allowance ? 1 + lane.slack : 1;
+    const double factor = lane.walk.visited() < allowance() ? 1 + lane.slack : 1;
     if (!lane.walk.settled(factor)) return true;
     const auto reach = static_cast<std::uint64_t>(static_cast<double>(key) * factor);
     return lane.walk.frontier_raw() <= lane.query.raw_limit(reach);
+}
+
+/// Whether the scan of the rest is the better way to go on: it costs no more than the walk did so far; or the walk
+/// found this query hard and the scan, which certainly helps, costs a few times as much.
+bool NearestSearch::State::walked_enough(const LaneSearch& lane) const {
+    const std::uint64_t nodes = lane.query.view->nodes, visited = lane.walk.visited();
+    const std::uint64_t scan_visits = nodes * lane.query.work() / kVisitWork;
+    if (visited > std::min({scan_visits, nodes / kLargestShare, kLargestWalk})) return true;
+    return visited >= allowance() && visited * kCapPatience >= scan_visits;
 }
 
 /// A lane that must be searched further before a node at `key` can be handed out; null when there is none. Scans first:
@@ -179,7 +190,7 @@ void NearestSearch::State::walk(LaneSearch& lane, std::uint64_t key) {
     const std::uint64_t raw = lane.query.raw_limit(key);
     for (std::uint32_t i = 0; i < kBurst; ++i) {
         lane.walk.expand();
-        if (lane.walk.dry() || walked_enough(lane.walk, lane.query)) {
+        if (lane.walk.dry() || walked_enough(lane)) {
             give_way(lane);
             break;
         }

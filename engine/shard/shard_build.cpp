@@ -58,7 +58,9 @@ public:
 private:
     bool wants_graph() const noexcept {
         const LaneRecord& r = lane_.record;
-        return r.code_bytes > 0 && r.nodes >= std::max(options_.graph_threshold, 2u);
+        // A scan's time per code has a part that does not depend on the length, about as large as that for 32 bytes.
+        return r.code_bytes > 0 && r.nodes > 1 &&
+               std::uint64_t{r.nodes} * (32 + r.record_bytes) >= std::uint64_t{options_.graph_threshold} * 64;
     }
     GraphOptions graph_options() const noexcept {
         GraphOptions g;

@@ -16,7 +16,10 @@ struct ShardOptions {
     std::uint32_t m = 16;
     std::uint32_t ef_construction = 96;
     std::uint32_t prefix_bytes = 8;       // lanes longer than this get prefix edges; 0: none
-    std::uint32_t graph_threshold = 16384;  // lanes with fewer distinct codes are scanned
+    // Lanes with fewer distinct codes are scanned. Counted in codes of 256 bits; shorter codes need more of them to be worth
+    // a graph, longer ones fewer. search_bench, threshold/: the graph is as fast as the scan from 16k..32k codes of 64
+    // bits, 8k..12k of 256 and 4k of 1024 on, where data is clustered at all; building it takes time and space.
+    std::uint32_t graph_threshold = 16384;
     std::uint64_t seed = 1;
 };
 

@@ -3,15 +3,24 @@
 #include <algorithm>
 
 #include "src/storage/pending.hpp"
-#include "src/type/bitvec.hpp"
 
 namespace nphd {
 
 static constexpr uint32 kFirstBatch = 256;
 static constexpr uint32 kBatchGrowth = 8;
 
+// Streams longer than this cost a pass over what is pending for each batch.
+static uint32 largest_batch() {
+    static constexpr Size kMost = Size{1} << 26;
+    return static_cast<uint32>(
+        Max(Size{kFirstBatch}, Min(kMost, static_cast<Size>(work_mem) * 1024 / sizeof(PendingHit))));
+}
+
 // A total order: rows at one distance go by row id.
-static bool nearer(const PendingHit& a, const PendingHit& b) { return a.key != b.key ? a.key < b.key : a.row < b.row; }
+static bool nearer(const PendingHit& a, const PendingHit& b) {
+    if (a.incomparable != b.incomparable) return a.incomparable;
+    return a.key != b.key ? a.key < b.key : a.row < b.row;
+}
 
 PendingNearest pending_nearest(Relation index, const MetaPage* meta, const SegmentEntry* segments, uint32 n_segments,
                                Metric metric, CodeBytes query) {
@@ -46,16 +55,18 @@ static void pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
         PendingCursor cursor = pending_cursor(page.data);
         while (const PendingEntry* entry = pending_next_entry(p->index, reader.block, &cursor)) {
             if (entry->dead()) continue;
+            const RowId row = entry->row.unpack();
             if (p->metric != Metric::nphd && entry->code_bytes() != p->query.size())
-                ereport(ERROR, different_lengths(entry->code_bytes() * 8, p->query.size() * 8));
-            consider(p, {distance_key(p->metric, entry->code(), p->query), entry->row.unpack(),
-                         distance(p->metric, entry->code(), p->query)});
+                consider(p, {0, row, 0, true});
+            else
+                consider(p, {distance_key(p->metric, entry->code(), p->query), row,
+                             distance(p->metric, entry->code(), p->query), false});
         }
     }
 }
 
 static void next_batch(PendingNearest* p) {
-    p->capacity = p->capacity == 0 ? kFirstBatch : p->capacity * kBatchGrowth;
+    p->capacity = p->capacity == 0 ? kFirstBatch : Min(p->capacity * kBatchGrowth, largest_batch());
     if (p->batch != nullptr) pfree(p->batch);
     p->batch = static_cast<PendingHit*>(MemoryContextAllocHuge(p->context, p->capacity * sizeof(PendingHit)));
     p->n = p->next = 0;

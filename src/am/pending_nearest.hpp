@@ -13,6 +13,7 @@ struct PendingHit {
     DistanceKey key;
     RowId row;
     double distance;
+    bool incomparable;  // of another length than the metric wants; these come first
 };
 
 /// Plain data in the memory context that was current at its start.
@@ -36,8 +37,7 @@ struct PendingNearest {
 PendingNearest pending_nearest(Relation index, const MetaPage* meta, const SegmentEntry* segments, uint32 n_segments,
                                Metric metric, CodeBytes query);
 
-/// The nearest pending row not taken yet, or null. ERROR 22026 when the metric wants equal lengths and a row has
-/// another.
+/// The nearest pending row not taken yet, or null.
 const PendingHit* pending_nearest_peek(PendingNearest* pending);
 inline void pending_nearest_take(PendingNearest* pending) { pending->next++; }
 

@@ -35,8 +35,7 @@ struct ScanRun {
 
     CachedShard** shards;
     uint32 n_shards;
-    OpenLane* lanes;  // by the engine's lane number, or by position when every row is wanted
-    uint32 n_lanes;
+    OpenLane* lanes;  // of the search, by the engine's lane number
 
     NearestSearch* search;  // null when rows come in any order
     PendingNearest pending;
@@ -49,7 +48,10 @@ struct ScanRun {
     OpenLane node_lane;
     LaneView::PostingRange node_rows;
 
-    // Rows in any order: where the walk stands.
+    // Rows without a distance: every row when they are wanted in any order, else those of lengths that the metric
+    // cannot compare.
+    OpenLane* walk_lanes;
+    uint32 n_walk_lanes;
     uint32 walk_lane;
     uint32 walk_posting;
     uint32 walk_segment;
@@ -87,8 +89,8 @@ ScanRun* create_run(IndexScanDesc scan, MemoryContext parent) {
     return run;
 }
 
-void open_shards(ScanRun* run) {
-    meta_read(run->index, &run->meta);
+void open_shards(ScanRun* run, Snapshot snapshot) {
+    meta_read(run->index, &run->meta, snapshot);
     const Manifest* manifest = manifest_cached(run->index, run->meta);
     const Size bytes = sizeof(Manifest) + manifest->header.shards * sizeof(ShardEntry) +
                        manifest->header.segments * sizeof(SegmentEntry);
@@ -104,12 +106,7 @@ void open_shards(ScanRun* run) {
     }
     shard_cache_sweep(run->index, run->manifest);
     run->lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
-}
-
-bool has_live_posting(const CachedShard* shard, const LaneView& lane) {
-    for (uint32 p = 0; p < lane.postings; ++p)
-        if (!posting_dead(shard, lane.posting_base + p)) return true;
-    return false;
+    run->walk_lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
 }
 
 void start_search(ScanRun* run, CodeBytes query, int ef_search) {
@@ -128,15 +125,13 @@ void start_search(ScanRun* run, CodeBytes query, int ef_search) {
         CachedShard* shard = run->shards[i];
         for (const LaneView& lane : shard->view->lanes) {
             if (metric != Metric::nphd && lane.code_bytes != query.size()) {
-                if (has_live_posting(shard, lane))
-                    ereport(ERROR, different_lengths(lane.code_bytes * 8, query.size() * 8));
+                run->walk_lanes[run->n_walk_lanes++] = {shard, &lane};
                 continue;
             }
             guarded([&] {
                 const auto number = run->search->add_lane(lane, tombstones_of(shard, run->manifest->shards()[i]));
                 run->lanes[number] = {shard, &lane};
             });
-            run->n_lanes++;
         }
     }
     run->pending = pending_nearest(run->index, &run->meta, run->manifest->segments(), run->manifest->header.segments,
@@ -145,7 +140,8 @@ void start_search(ScanRun* run, CodeBytes query, int ef_search) {
 
 void start_walk(ScanRun* run) {
     for (uint32 i = 0; i < run->n_shards; ++i)
-        for (const LaneView& lane : run->shards[i]->view->lanes) run->lanes[run->n_lanes++] = {run->shards[i], &lane};
+        for (const LaneView& lane : run->shards[i]->view->lanes)
+            run->walk_lanes[run->n_walk_lanes++] = {run->shards[i], &lane};
     // An empty page and a reader at its end: the walk goes on with the first segment.
     run->walk_page = static_cast<PGAlignedBlock*>(palloc(sizeof(PGAlignedBlock)));
     reinterpret_cast<PageHeader>(run->walk_page->data)->pd_lower = kPendingDataOffset;
@@ -167,7 +163,7 @@ ScanRun* start_run(IndexScanDesc scan) {
 #endif
     ScanRun* run = create_run(scan, state->context);
     MemoryContext caller = MemoryContextSwitchTo(run->context);
-    open_shards(run);
+    open_shards(run, scan->xs_snapshot);
     // A NULL query, or none: every distance is NULL, any order will do.
     if (scan->numberOfOrderBys == 0 || (scan->orderByData[0].sk_flags & SK_ISNULL) != 0) {
         start_walk(run);
@@ -245,17 +241,41 @@ bool return_row(IndexScanDesc scan, RowId row, const double* distance) {
     return true;
 }
 
+// A row of a length that the metric cannot compare. The executor looks whether the row is visible and then evaluates
+// the operator, which raises the error that a sequential scan would; for an invisible row it must not be raised.
+bool return_incomparable(IndexScanDesc scan, RowId row) {
+    static const double lower_bound = 0;
+    return_row(scan, row, &lower_bound);
+    scan->xs_recheckorderby = true;
+    return true;
+}
+
+// The next living posting of the lanes to walk.
+bool next_walk_posting(ScanRun* run, RowId* row) {
+    for (; run->walk_lane < run->n_walk_lanes; run->walk_lane++, run->walk_posting = 0) {
+        CHECK_FOR_INTERRUPTS();
+        const OpenLane& lane = run->walk_lanes[run->walk_lane];
+        LaneView::PostingRange rows{run->walk_posting, lane.lane->postings};
+        const bool found = next_posting(run, lane, &rows, row);
+        run->walk_posting = rows.begin;
+        if (found) return true;
+    }
+    return false;
+}
+
 bool next_nearest(IndexScanDesc scan, ScanRun* run) {
+    RowId row;
+    if (next_walk_posting(run, &row)) return return_incomparable(scan, row);
     for (;;) {
-        const bool node = fetch_node(run);
         const PendingHit* pending = pending_nearest_peek(&run->pending);
+        const bool incomparable = pending != nullptr && pending->incomparable;
+        const bool node = !incomparable && fetch_node(run);
         if (pending != nullptr && (!node || pending->key < run->node_key)) {
             const PendingHit hit = *pending;
             pending_nearest_take(&run->pending);
-            return return_row(scan, hit.row, &hit.distance);
+            return incomparable ? return_incomparable(scan, hit.row) : return_row(scan, hit.row, &hit.distance);
         }
         if (!node) return false;
-        RowId row;
         if (next_posting(run, run->node_lane, &run->node_rows, &row)) return return_row(scan, row, &run->node_distance);
         run->have_node = false;
     }
@@ -277,14 +297,7 @@ bool next_walk_page(ScanRun* run) {
 
 bool next_in_any_order(IndexScanDesc scan, ScanRun* run) {
     RowId row;
-    for (; run->walk_lane < run->n_lanes; run->walk_lane++, run->walk_posting = 0) {
-        CHECK_FOR_INTERRUPTS();
-        const OpenLane& lane = run->lanes[run->walk_lane];
-        LaneView::PostingRange rows{run->walk_posting, lane.lane->postings};
-        const bool found = next_posting(run, lane, &rows, &row);
-        run->walk_posting = rows.begin;
-        if (found) return return_row(scan, row, nullptr);
-    }
+    if (next_walk_posting(run, &row)) return return_row(scan, row, nullptr);
     do {
         while (const PendingEntry* entry = pending_next_entry(run->index, run->walk_reader.block, &run->walk_cursor))
             if (!entry->dead()) return return_row(scan, entry->row.unpack(), nullptr);

@@ -152,10 +152,12 @@ IndexBulkDeleteResult* nphdbulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResu
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "nphd vacuum", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(context);
     BulkDelete work{info->index, dead, state, 0, 0, nullptr, nullptr};
-    for (;;) {
+    for (int rounds = 0;; ++rounds) {
         MetaPage meta;
         meta_read(info->index, &meta);
         if (!vacuum_unseen(&work, meta)) break;
+        // What a fold published meanwhile was counted as pending before.
+        stats->estimated_count = rounds > 0;
         // The order counts: marks, then epoch, then another look at the manifest. And it moves even if nothing was
         // marked now: an earlier run may have been cancelled between its marks and its epoch, and other backends cache
         // bitmaps by it.

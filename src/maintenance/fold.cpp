@@ -1,18 +1,16 @@
 // The steps, each of which leaves a whole index behind:
 //
-//  1. Freeze. A manifest that lists the open segment as frozen comes into force, in one record with the tail page's
-//  frozen flag and the
-//     opening of an empty successor. Inserters that come late see the flag and start over.
-//  2. Read the frozen segments and the shards to absorb; build in memory.
-//  3. Reserve. A manifest that notes the extents under construction comes into force.
-//  4. Write the new shard's pages through shared buffers, logged, and hand them to the kernel.
-//  5. Carry over the tombstones that the inputs got since step 2, then publish: the manifest with the new shard and
-//  without its inputs, whose
-//     blocks become retired, comes into force.
+// 1. Freeze. A manifest that lists the open segment as frozen comes into force, in one record with the tail page's
+//    frozen flag and the opening of an empty successor. Inserters that come late see the flag and start over.
+// 2. Read the frozen segments and the shards to absorb; build in memory.
+// 3. Reserve. A manifest that notes the extents under construction comes into force.
+// 4. Write the new shard's pages through shared buffers, logged, and hand them to the kernel.
+// 5. Carry over the tombstones that the inputs got since step 2, then publish: the manifest with the new shard and
+//    without its inputs, whose blocks become retired, comes into force.
 //
 // A crash or an error anywhere leaves the last manifest in force. After step 1 the frozen segments are still read by
-// every scan and folded by the next run; after step 3 the reserved extents have no builder, which the next run sees
-// because it holds the maintenance lock.
+// every scan and folded by the next run. After step 3 the reserved extents have no builder; the next run, which holds
+// the maintenance lock, frees them.
 //
 // Step 5 against VACUUM, which runs beside us: VACUUM first sets its marks, then moves the tombstone epoch, then reads
 // the manifest again and works on what it has not seen. We note the epoch, look for marks, and publish only if, under
@@ -330,6 +328,17 @@ void install(Relation index, const ManifestRoot& root) {
     meta_change_finish(&change);
 }
 
+// What is still reserved although we hold the maintenance lock was reserved by a run that did not end. No manifest ever
+// listed it as live, so nobody reads it.
+void free_orphans(ManifestDraft* draft) {
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* extent = static_cast<ExtentEntry*>(lfirst(cell));
+        if (extent->state == static_cast<uint16>(ExtentState::reserved))
+            extent->state = static_cast<uint16>(ExtentState::free);
+    }
+}
+
 // Step 3.
 ShardExtents reserve_extents(Relation index, const ShardJob* job) {
     ShardExtents extents = shard_job_extents(job);
@@ -339,6 +348,7 @@ ShardExtents reserve_extents(Relation index, const ShardJob* job) {
     MetaPage meta;
     meta_read(index, &meta);
     ManifestDraft draft = manifest_draft(index, meta);
+    free_orphans(&draft);
     draft_add_extent(&draft, extents.first_block, extents.pages, ExtentState::reserved, ExtentKind::shard,
                      extents.generation);
     draft_add_extent(&draft, extents.tombstone_block, extents.tombstone_pages, ExtentState::reserved,
@@ -412,6 +422,8 @@ uint64 fold_pending(Relation index, const FoldResources& resources) {
 
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
+    meta_read(index, &meta);
+    shard_cache_sweep(index, manifest_cached(index, meta));
     return inputs.pending_rows;
 }
 

@@ -18,7 +18,9 @@ struct ShardJob {
         build.reset();
         input.reset();
         budget.reset();
-        if (spill_fd >= 0) close(spill_fd);
+        if (spill_fd < 0) return;
+        close(spill_fd);
+        ReleaseExternalFD();
     }
 };
 
@@ -27,6 +29,9 @@ static void destroy_job(void* arg) { delete *static_cast<ShardJob**>(arg); }
 // A descriptor of our own of an already removed temporary file. PostgreSQL's virtual file could be closed behind our
 // back.
 static int open_spill_file() {
+    if (!AcquireExternalFD())
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor left for a temporary file")));
     PrepareTempTablespaces();
     const File file = OpenTemporaryFile(false);
     const int fd = dup(FileGetRawDesc(file));

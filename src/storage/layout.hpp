@@ -41,6 +41,8 @@ struct MetaPage {
     uint32 magic;
     uint32 format_version;
     uint64 incarnation;  // random id of the index, stamped on every page
+    uint32 crc;          // CRC-32C of this struct with crc = 0: a damaged alloc_end would make the file grow without end
+    uint32 reserved0;
     IndexOptions options;
 
     // The manifest in force; no blocks: an empty index.
@@ -63,7 +65,7 @@ struct MetaPage {
     uint64 next_generation;
 
     uint64 tombstone_epoch;  // moves whenever a tombstone or a dead mark was set
-    uint64 reserved[25];
+    uint64 reserved[24];
 };
 static_assert(sizeof(MetaPage) == 304);
 

@@ -6,6 +6,16 @@ namespace nphd {
 
 static constexpr uint32 kMetaEnd = kPageDataOffset + sizeof(MetaPage);
 
+static uint32 meta_crc(const MetaPage* meta) {
+    MetaPage copy = *meta;
+    copy.crc = 0;
+    pg_crc32c crc;
+    INIT_CRC32C(crc);
+    COMP_CRC32C(crc, &copy, sizeof copy);
+    FIN_CRC32C(crc);
+    return crc;
+}
+
 void meta_create(Relation index, ForkNumber fork, const IndexOptions& options) {
     uint64 incarnation = 0;
     if (!pg_strong_random(&incarnation, sizeof incarnation))
@@ -31,6 +41,7 @@ void meta_create(Relation index, ForkNumber fork, const IndexOptions& options) {
     meta->alloc_end = kMetaBlock + 1;
     meta->chunk_next = meta->chunk_end = meta->alloc_end;
     meta->next_generation = 1;
+    meta->crc = meta_crc(meta);
     MarkBufferDirty(buffer);
     if (RelationNeedsWAL(index) || fork == INIT_FORKNUM) log_newpage_buffer(buffer, true);
     END_CRIT_SECTION();
@@ -48,12 +59,15 @@ static void check_meta(Relation index, Page page) {
                         errmsg("index \"%s\" has format version %u, this library reads version %u",
                                RelationGetRelationName(index), meta->format_version, kFormatVersion),
                         errhint("REINDEX it, or install the library that wrote it.")));
+    if (meta->crc != meta_crc(meta)) report_damage(index, kMetaBlock, "a meta page whose checksum does not match");
 }
 
-void meta_read(Relation index, MetaPage* out) {
+void meta_read(Relation index, MetaPage* out, Snapshot snapshot) {
     Buffer buffer = ReadBuffer(index, kMetaBlock);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     check_meta(index, BufferGetPage(buffer));
+    // VACUUM moves the epoch on this page whenever it marked a row.
+    if (snapshot != nullptr) test_for_old_snapshot(snapshot, index, BufferGetPage(buffer));
     *out = *page_data<MetaPage>(BufferGetPage(buffer));
     UnlockReleaseBuffer(buffer);
 }
@@ -72,6 +86,7 @@ Page meta_change_add(MetaChange* change, Buffer buffer, bool new_page) {
 }
 
 void meta_change_finish(MetaChange* change) {
+    change->meta->crc = meta_crc(change->meta);
     GenericXLogFinish(change->record);
     UnlockReleaseBuffer(change->buffer);
 }

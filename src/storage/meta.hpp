@@ -8,8 +8,9 @@ namespace nphd {
 /// Writes the meta page of an empty index into block 0 of the (empty) fork. Init forks are always WAL-logged.
 void meta_create(Relation index, ForkNumber fork, const IndexOptions& options);
 
-/// A copy of the meta page, taken under its share lock. ERROR when the page is not ours or of an unknown format.
-void meta_read(Relation index, MetaPage* out);
+/// A copy of the meta page, taken under its share lock. ERROR when the page is not ours or of an unknown format, or
+/// when `snapshot` is given and too old for what VACUUM did to the index (old_snapshot_threshold).
+void meta_read(Relation index, MetaPage* out, Snapshot snapshot = nullptr);
 
 /// A change of the meta page, together with up to three other pages, as one WAL record:
 /// begin() locks block 0 exclusively, add() registers further pages (locked exclusively by the caller, after the meta

@@ -33,9 +33,11 @@ static void append_entry(Page page, ItemPointer row, CodeBytes code) {
     reinterpret_cast<PageHeader>(page)->pd_lower += PendingEntry::size_for(entry.length);
 }
 
+// InvalidBlockNumber: there is none left.
 static BlockNumber take_block(MetaPage* meta) {
     if (meta->chunk_next >= meta->chunk_end) {
         const uint32 run = Min(Max(meta->segment_pages, 1u), kMaxChunkBlocks);
+        if (run > MaxBlockNumber - meta->alloc_end) return InvalidBlockNumber;
         meta->chunk_next = meta->alloc_end;
         meta->chunk_end = meta->alloc_end + run;
         meta->alloc_end = meta->chunk_end;
@@ -63,6 +65,9 @@ static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) 
     }
 
     const BlockNumber block = take_block(meta);
+    if (block == InvalidBlockNumber)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("index \"%s\" is too large", RelationGetRelationName(index))));
     Buffer fresh = block_create(index, block, nullptr);
     Page page = meta_change_add(&change, fresh, true);
     init_page(page, PageKind::pending, meta->incarnation, meta->segment_id, meta->segment_pages, kPendingDataOffset);
@@ -89,6 +94,8 @@ static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer r
     LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
     check_page(index, tail, PageKind::pending, meta.incarnation, meta.segment_id);
     const auto* header = page_data<PendingHeader>(BufferGetPage(tail));
+    if (page_end(BufferGetPage(tail)) < kPendingDataOffset)
+        report_damage(index, meta.segment_tail, "a pending page without its header");
     Append result = Append::done;
     if (header->frozen || header->next != InvalidBlockNumber) {
         result = Append::moved;
@@ -104,24 +111,31 @@ static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer r
 }
 
 void pending_append(Relation index, ItemPointer row, CodeBytes code) {
+    BlockNumber moved_from = InvalidBlockNumber;
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         MetaPage meta;
         meta_read(index, &meta);
+        // A page stops being the tail in the very record that moves the meta page on.
+        if (moved_from != InvalidBlockNumber && meta.segment_tail == moved_from)
+            report_damage(index, moved_from, "a tail page that is no tail");
         const Append result = append_on_tail(index, meta, row, code);
         if (result == Append::done) return;
+        if (result == Append::moved) moved_from = meta.segment_tail;
         if (result == Append::no_room && append_on_new_page(index, row, code)) return;
     }
 }
 
 PendingReader pending_reader(Relation index, const MetaPage& meta, uint64 segment_id, BlockNumber head) {
-    return {index, meta.incarnation, segment_id, head, InvalidBlockNumber, 0, nullptr};
+    return {index, meta.incarnation, segment_id, head, InvalidBlockNumber, 0, 0, nullptr};
 }
 
 bool pending_next_page(PendingReader* reader, char* page) {
     if (reader->next == InvalidBlockNumber) return false;
     CHECK_FOR_INTERRUPTS();
     reader->block = reader->next;
+    if (reader->block >= reader->end) reader->end = RelationGetNumberOfBlocks(reader->index);
+    if (reader->block >= reader->end) report_damage(reader->index, reader->block, "a pending page past the file's end");
     Buffer buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, reader->block, RBM_NORMAL, reader->strategy);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     check_page(reader->index, buffer, PageKind::pending, reader->incarnation, reader->segment_id);

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "src/guard.hpp"
 #include "src/settings.hpp"
@@ -31,7 +32,10 @@ static void close_shard(void* arg) {
 }
 
 static bool use_mapping(Relation index) {
-    return settings.shard_access == ShardAccess::mapped && !RelationUsesLocalBuffers(index) && !direct_io_in_use();
+    // Mappings begin at multiples of the system's page.
+    static const bool pages_fit = sysconf(_SC_PAGESIZE) <= BLCKSZ;
+    return settings.shard_access == ShardAccess::mapped && pages_fit && !RelationUsesLocalBuffers(index) &&
+           !direct_io_in_use();
 }
 
 static bool flushed_by_checkpoint(Relation index, const ShardEntry& entry) {

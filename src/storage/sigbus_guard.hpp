@@ -4,6 +4,7 @@
 
 #include "src/pg.hpp"
 
+#include <atomic>
 #include <csetjmp>
 #include <csignal>
 
@@ -21,12 +22,15 @@ template <class F>
     sigbus_install();
     if (sigsetjmp(sigbus_jump, 0) != 0) return false;
     sigbus_armed = 1;
+    // The compiler must not move reads out of the guarded stretch.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     try {
         f();
     } catch (...) {
         sigbus_armed = 0;
         throw;
     }
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     sigbus_armed = 0;
     return true;
 }

@@ -42,7 +42,9 @@ void expect_well_formed(const ShardView& view, const ShardOptions& options) {
         EXPECT_EQ(lane.posting_base, postings);
         nodes += lane.nodes;
         postings += lane.postings;
-        EXPECT_EQ(lane.has_graph(), lane.code_bytes > 0 && lane.nodes >= options.graph_threshold && lane.nodes > 1);
+        // A lane with a graph is worth as much as graph_threshold codes of 256 bits.
+        const std::uint64_t worth = std::uint64_t{lane.nodes} * (32 + lane.codes.record_bytes) / 64;
+        EXPECT_EQ(lane.has_graph(), lane.code_bytes > 0 && lane.nodes > 1 && worth >= options.graph_threshold);
         if (lane.has_graph()) continue;
         for (NodeId node = 1; node < lane.nodes; ++node)
             ASSERT_LT(std::memcmp(lane.code(node - 1).data(), lane.code(node).data(), lane.code_bytes), 0);

@@ -14,10 +14,10 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(
   new_node prepare_database fill_table seeded pick
   differences index_is_right stats_are_consistent server_is_unhurt
-  crash background is_running finish_background try_sql
+  crash background start_command is_running finish_background try_sql
 );
 
-my $backgrounds = 0;
+my $jobs = 0;
 
 # The seed of this run; NPHD_TEST_SEED repeats one.
 sub seeded
@@ -262,27 +262,30 @@ sub crash
 	return;
 }
 
-# Starts psql with a script, whose statements are separate transactions unless it says otherwise.
+# Starts psql with a script, whose statements are separate transactions unless it says otherwise. Its session has the job's name as
+# application_name.
 sub background
 {
 	my ($node, $database, $sql) = @_;
-	my $base = $node->basedir . '/background' . ++$backgrounds;
-	append_to_file("$base.sql", $sql);
-	return { base => $base, pid => start_psql($node, $database, $base) };
+	my $file = $node->basedir . '/script' . ($jobs + 1) . '.sql';
+	append_to_file($file, $sql);
+	return start_command(
+		$node, {}, $node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose',
+		'-d', $node->connstr($database), '-f', $file);
 }
 
-sub start_psql
+# Starts a client program with additions to its environment.
+sub start_command
 {
-	my ($node, $database, $base) = @_;
-	my @command = (
-		$node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose',
-		'-d', $node->connstr($database), '-f', "$base.sql");
-	my $pid = fork // die "could not fork: $!";
-	return $pid if $pid != 0;
-	%ENV = $node->_get_env() if $node->can('_get_env');
+	my ($node, $environment, @command) = @_;
+	my $job = { name => 'job' . ++$jobs, command => "@command" };
+	$job->{file} = $node->basedir . "/$job->{name}";
+	$job->{pid} = fork // die "could not fork: $!";
+	return $job if $job->{pid} != 0;
+	%ENV = (%ENV, $node->_get_env(), PGAPPNAME => $job->{name}, %$environment);
 	open STDIN, '<', '/dev/null';
-	open STDOUT, '>', "$base.out";
-	open STDERR, '>', "$base.err";
+	open STDOUT, '>', "$job->{file}.out";
+	open STDERR, '>', "$job->{file}.err";
 	exec { $command[0] } @command or POSIX::_exit(127);
 }
 
@@ -293,7 +296,7 @@ sub is_running
 	return !defined $job->{status};
 }
 
-# Waits for the end; returns psql's exit status, its output and its errors.
+# Waits for the end; returns the exit status, its output and its errors.
 sub finish_background
 {
 	my ($job, $seconds) = @_;
@@ -303,11 +306,11 @@ sub finish_background
 		if (time > $deadline)
 		{
 			kill 'KILL', $job->{pid};
-			die "psql did not end: " . slurp_file("$job->{base}.sql");
+			die "this did not end: $job->{command}";
 		}
 		sleep 0.002;
 	}
-	return ($job->{status}, slurp_file("$job->{base}.out"), slurp_file("$job->{base}.err"));
+	return ($job->{status}, slurp_file("$job->{file}.out"), slurp_file("$job->{file}.err"));
 }
 
 1;

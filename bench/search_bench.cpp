@@ -1,0 +1,280 @@
+// What a search costs and what it finds: the graph at several slacks over heap pages and over the same pages in a
+// mapped file, the exact scan against a plain read of the same pages, and where the graph begins to beat the scan. All
+// that is compared is measured in turns in the same run; times are of the best pass, so that a busy machine does not
+// blur them.
+//
+//   search_bench --rows=1000000 --benchmark_filter='graph/clustered'
+#include <benchmark/benchmark.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/search/nearest.hpp"
+#include "engine/shard/shard_build.hpp"
+#include "engine/shard/shard_view.hpp"
+#include "test/engine/test_data.hpp"
+
+namespace nphd {
+namespace {
+
+using test::CodeSet;
+using test::DataSet;
+
+constexpr std::uint32_t kQueries = 300, kNearest = 10;
+std::uint32_t rows = 1000000;
+
+/// CPU time of this thread in microseconds: others on the machine do not count.
+double cpu_us() {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_nsec) / 1e3;
+}
+
+[[noreturn]] void fail(const char* what) {
+    std::fprintf(stderr, "search_bench: %s\n", what);
+    std::exit(1);
+}
+
+struct Free {
+    void operator()(void* p) const { std::free(p); }
+};
+
+/// The pages of one shard in memory and, the same bytes, in a mapped file.
+class Shard {
+public:
+    Shard(const CodeSet& codes, const ShardOptions& options) {
+        MemoryBudget budget;
+        auto input = std::make_unique<ShardInput>(budget);
+        for (std::uint32_t i = 0; i < codes.size(); ++i)
+            input->add(codes.code(i), {i / 200, static_cast<std::uint16_t>(i % 200 + 1)});
+        ShardBuild build(std::move(input), options, 2, budget);
+        build.start();
+        build.finish();
+        bytes_ = build.summary().pages * kPageBytes;
+        heap_.reset(std::aligned_alloc(kPageBytes, bytes_));
+        auto* const pages = static_cast<std::uint8_t*>(heap_.get());
+        std::fill(pages, pages + bytes_, std::uint8_t{0});
+        for (std::uint32_t p = 0; p < build.summary().pages; ++p) build.fill_page(p, 1, 1, pages + p * kPageBytes);
+        file_ = std::tmpfile();
+        if (!file_ || std::fwrite(pages, 1, bytes_, file_) != bytes_ || std::fflush(file_) != 0)
+            fail("cannot write the temporary file");
+        mapped_ = mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, fileno(file_), 0);
+        if (mapped_ == MAP_FAILED) fail("cannot map the temporary file");
+        open(pages, in_heap);
+        open(static_cast<const std::uint8_t*>(mapped_), in_file);
+    }
+    ~Shard() {
+        munmap(mapped_, bytes_);
+        std::fclose(file_);
+    }
+    Shard(const Shard&) = delete;
+
+    /// Sums all words of the codes' pages: the fastest that a scan could be.
+    std::uint64_t read_codes() const {
+        const RecordArray& codes = in_heap.lanes[0].codes;
+        using Words = std::uint64_t __attribute__((vector_size(32)));
+        const std::size_t n =
+            std::size_t{RecordArray::pages_for(codes.count, codes.record_bytes)} * kPageBytes / sizeof(Words);
+        const auto* p = reinterpret_cast<const Words*>(codes.base - kPageDataOffset);
+        Words a{}, b{}, c{}, d{};
+        for (std::size_t i = 0; i + 4 <= n; i += 4) {
+            a += p[i];
+            b += p[i + 1];
+            c += p[i + 2];
+            d += p[i + 3];
+        }
+        a += b + c + d;
+        return a[0] + a[1] + a[2] + a[3];
+    }
+
+    ShardView in_heap, in_file;
+
+private:
+    void open(const std::uint8_t* pages, ShardView& view) const {
+        ShardDamage damage{};
+        if (!open_shard(pages, static_cast<std::uint32_t>(bytes_ / kPageBytes), 1, 1, view, damage)) fail(damage.what);
+    }
+
+    std::size_t bytes_ = 0;
+    std::unique_ptr<void, Free> heap_;
+    std::FILE* file_ = nullptr;
+    void* mapped_ = nullptr;
+};
+
+struct Pass {
+    double us = std::numeric_limits<double>::max();  // per query, of the best pass
+    double recall = 0;
+    double distances = 0;
+};
+
+class Searcher {
+public:
+    Searcher(const CodeSet& queries, std::size_t query_bytes, const ShardView& truth)
+        : queries_(queries), bytes_(query_bytes) {
+        options_.metric = truth.metric;
+        options_.exact = true;
+        Pass ignored;
+        farthest_.assign(queries.size(), 0xFFFFFFFFu);
+        pass(truth, ignored);
+        options_.exact = false;
+    }
+    NearestOptions& options() { return options_; }
+
+    void pass(const ShardView& shard, Pass& best) {
+        double hits = 0, distances = 0;
+        const double start = cpu_us();
+        for (std::uint32_t q = 0; q < queries_.size(); ++q) {
+            search_.reset(queries_.code(q).first(bytes_), options_);
+            for (const LaneView& lane : shard.lanes) search_.add_lane(lane, {});
+            NearestHit hit{};
+            for (std::uint32_t k = 0; k < kNearest;) {
+                if (search_.step(hit) != NearestSearch::Step::hit) continue;
+                ++k;
+                hits += hit.key <= farthest_[q];
+            }
+            if (options_.exact) farthest_[q] = hit.key;
+            distances += static_cast<double>(search_.counters().distances);
+        }
+        const double us = (cpu_us() - start) / queries_.size();
+        best.us = std::min(best.us, us);
+        best.recall = hits / queries_.size() / kNearest;
+        best.distances = distances / queries_.size();
+    }
+
+private:
+    const CodeSet& queries_;
+    std::size_t bytes_;
+    NearestOptions options_;
+    std::vector<DistanceKey> farthest_;  // of the true nearest
+    NearestSearch search_;
+};
+
+DataSet make_data(const std::string& kind, std::uint32_t n, std::uint32_t code_bytes) {
+    if (kind == "clustered") return test::clustered_data(n, kQueries, code_bytes, 7);
+    if (kind == "near_duplicates") return test::near_duplicate_data(n, kQueries, code_bytes, 7);
+    return test::uniform_data(n, kQueries, code_bytes, 7);
+}
+
+struct Prepared {
+    DataSet data;
+    Shard shard;
+    Prepared(const std::string& kind, std::uint32_t n, std::uint32_t code_bytes, const ShardOptions& options)
+        : data(make_data(kind, n, code_bytes)), shard(data.codes, options) {}
+};
+
+/// Built at first use and kept, for building takes longer than any measurement.
+const Prepared& prepared(const std::string& kind) {
+    static std::map<std::string, std::unique_ptr<Prepared>> all;
+    auto& p = all[kind];
+    if (!p) p = std::make_unique<Prepared>(kind, rows, 32, ShardOptions{});
+    return *p;
+}
+
+void graph(benchmark::State& state, const std::string& kind, std::size_t query_bytes, double slack) {
+    const Prepared& p = prepared(kind);
+    Searcher searcher(p.data.queries, query_bytes, p.shard.in_heap);
+    searcher.options().slack = slack;
+    Pass heap, mapped;
+    searcher.pass(p.shard.in_file, mapped);  // page faults are no part of this
+    mapped = {};
+    for ([[maybe_unused]] auto _ : state) {
+        searcher.pass(p.shard.in_heap, heap);
+        searcher.pass(p.shard.in_file, mapped);
+    }
+    state.counters["us"] = heap.us;
+    state.counters["recall"] = heap.recall;
+    state.counters["distances"] = heap.distances;
+    state.counters["mapped_over_heap"] = mapped.us / heap.us;
+}
+
+void exact(benchmark::State& state, const std::string& kind, std::size_t query_bytes) {
+    const Prepared& p = prepared(kind);
+    const CodeSet queries = [&] {
+        CodeSet some(p.data.queries.code_bytes());
+        for (std::uint32_t i = 0; i < 20; ++i) some.add(p.data.queries.code(i));
+        return some;
+    }();
+    Searcher searcher(queries, query_bytes, p.shard.in_heap);
+    searcher.options().exact = true;
+    Pass scan;
+    double read = std::numeric_limits<double>::max();
+    for ([[maybe_unused]] auto _ : state) {
+        searcher.pass(p.shard.in_heap, scan);
+        const double start = cpu_us();
+        for (std::uint32_t i = 0; i < queries.size(); ++i) benchmark::DoNotOptimize(p.shard.read_codes());
+        read = std::min(read, (cpu_us() - start) / queries.size());
+    }
+    state.counters["us"] = scan.us;
+    state.counters["over_read"] = scan.us / read;
+}
+
+/// For lanes of `n` codes: the graph's time at default settings, and how many times longer the scan takes.
+void threshold(benchmark::State& state, const std::string& kind, std::uint32_t code_bytes) {
+    const auto n = static_cast<std::uint32_t>(state.range(0));
+    ShardOptions options;
+    options.graph_threshold = 1;
+    const Prepared p(kind, n, code_bytes, options);
+    Searcher searcher(p.data.queries, code_bytes, p.shard.in_heap);
+    Pass walked, scanned;
+    for ([[maybe_unused]] auto _ : state) {
+        searcher.options().exact = false;
+        searcher.pass(p.shard.in_heap, walked);
+        searcher.options().exact = true;
+        searcher.pass(p.shard.in_heap, scanned);
+    }
+    state.counters["us"] = walked.us;
+    state.counters["recall"] = walked.recall;
+    state.counters["scan_over_graph"] = scanned.us / walked.us;
+}
+
+void register_all() {
+    const auto add = [](const std::string& name, auto&& run) {
+        return benchmark::RegisterBenchmark(name.c_str(), run)->Unit(benchmark::kMillisecond)->UseRealTime();
+    };
+    for (const std::string kind : {"clustered", "near_duplicates"}) {
+        for (const std::size_t bytes : {32u, 8u}) {
+            for (const double slack : {0.02, 0.04, 0.06, 0.08, 0.10, 0.14}) {
+                char name[100];
+                std::snprintf(name, sizeof name, "graph/%s/%zub/slack:%.2f", kind.c_str(), 8 * bytes, slack);
+                add(name, [=](benchmark::State& s) { graph(s, kind, bytes, slack); });
+            }
+            add("exact/" + kind + "/" + std::to_string(8 * bytes) + "b",
+                [=](benchmark::State& s) { exact(s, kind, bytes); });
+        }
+    }
+    for (const std::string kind : {"clustered", "near_duplicates", "uniform"})
+        for (const std::uint32_t bytes : {8u, 32u, 128u})
+            add("threshold/" + kind + "/" + std::to_string(8 * bytes) + "b",
+                [=](benchmark::State& s) { threshold(s, kind, bytes); })
+                ->RangeMultiplier(2)
+                ->Range(4096, bytes == 128 ? 32768 : 131072)
+                ->Iterations(20);
+}
+
+}  // namespace
+}  // namespace nphd
+
+int main(int argc, char** argv) {
+    int kept = 1;
+    for (int i = 1; i < argc; ++i) {
+        unsigned n = 0;
+        if (std::sscanf(argv[i], "--rows=%u", &n) == 1 && n > 0)
+            nphd::rows = n;
+        else
+            argv[kept++] = argv[i];
+    }
+    argc = kept;
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+    nphd::register_all();
+    benchmark::RunSpecifiedBenchmarks();
+}

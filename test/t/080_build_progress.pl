@@ -1,0 +1,94 @@
+# A build says in pg_stat_progress_create_index where it is, and a time-out stops it wherever that is.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use NphdTest;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+seeded();
+my $node = new_node('main', conf => [ 'maintenance_work_mem = 256MB', 'shared_buffers = 128MB' ]);
+$node->start;
+prepare_database($node);
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+
+my $rows = 300_000;
+fill_table($node, 't', 1, $rows);
+
+# Looks from inside the server, since a psql of its own would look too seldom.
+sql(q{
+	CREATE FUNCTION watch_build() RETURNS SETOF text LANGUAGE plpgsql AS $$
+	DECLARE
+		seen record;
+		last text := '';
+		begun bool := false;
+	BEGIN
+		FOR i IN 1 .. 20000 LOOP
+			PERFORM pg_stat_clear_snapshot(), pg_sleep(0.005);
+			SELECT phase, tuples_done, tuples_total INTO seen FROM pg_stat_progress_create_index;
+			EXIT WHEN begun AND NOT FOUND;
+			begun := begun OR FOUND;
+			IF seen.tuples_total > 0 AND seen.tuples_done > seen.tuples_total THEN
+				RETURN NEXT format('%s: %s of %s', seen.phase, seen.tuples_done, seen.tuples_total);
+			END IF;
+			IF seen.phase <> last THEN
+				last := seen.phase;
+				RETURN NEXT last;
+			END IF;
+		END LOOP;
+	END $$});
+
+my $whole;
+subtest 'phases' => sub {
+	my $watch = background($node, 'postgres', 'SELECT * FROM watch_build()');
+	sleep 0.3;
+	my $begin = time;
+	sql('CREATE INDEX ti ON t USING nphd (code)');
+	$whole = time - $begin;
+	my (undef, $out, $err) = finish_background($watch);
+	is($err, '', 'watched');
+	note(sprintf "%.1f s: %s", $whole, join ', ', split /\n/, $out);
+	# The short ones may be missed.
+	like($out, qr/^building index: $_$/m, $_) for 'loading codes', 'comparing neighbours', 'writing the shard';
+	unlike($out, qr/ of \d/, 'never more done than there is');
+	like($out, qr/loading codes.*comparing neighbours.*writing the shard/s, 'in this order');
+	unlike($out, qr/building index: *$/m, 'every phase has a name');
+	is(sql("SELECT live FROM nphd_index_stats('ti')"), $rows, 'all rows are in');
+};
+
+subtest 'statement_timeout' => sub {
+	my $offset = -s $node->logfile;
+	my $slowest = 0;
+	for my $share (0.1, 0.3, 0.5, 0.7, 0.85)
+	{
+		my $ms = int 1000 * $share * $whole;
+		my ($rc, $out, $err) = $node->psql('postgres', qq{
+			SELECT clock_timestamp() AS begin \\gset
+			SET statement_timeout = $ms;
+			CREATE INDEX second ON t USING nphd (code);
+			RESET statement_timeout;
+			SELECT extract(epoch FROM clock_timestamp() - :'begin') * 1000 - $ms;
+			DROP INDEX second;}, on_error_stop => 0);
+		next if $err !~ /statement timeout/;
+		$slowest = $out if $out > $slowest;
+		is(sql("SELECT to_regclass('second')"), '', "after $ms ms: no index is left");
+	}
+	cmp_ok($slowest, '<', 1000, 'it takes less than a second');
+	is(sql('SELECT count(*) FROM pg_ls_tmpdir()'), 0, 'no temporary file is left');
+};
+
+subtest 'beyond maintenance_work_mem' => sub {
+	# Spills to a temporary file; the same index comes out.
+	my $result = sql(q{SET maintenance_work_mem = '4MB'; REINDEX INDEX ti; SELECT live, shards FROM nphd_index_stats('ti')});
+	is($result, "$rows|1", 'all rows in one shard');
+	is(sql('SELECT count(*) FROM pg_ls_tmpdir()'), 0, 'no temporary file is left');
+};
+
+server_is_unhurt($node, 'at the end');
+$node->stop;
+done_testing();

@@ -8,7 +8,7 @@ SET client_min_messages = warning;
 SET nphd.exact = on;
 
 -- An empty table, one row, rows that come later.
-CREATE TABLE am_build (id integer GENERATED ALWAYS AS IDENTITY, code bitvec);
+CREATE TABLE am_build (id integer GENERATED ALWAYS AS IDENTITY, code bitvec) WITH (autovacuum_enabled = off);
 CREATE INDEX am_build_code ON am_build USING nphd (code);
 SELECT metric, shards, lanes, codes, live, dead, pending, manifest_version FROM nphd_index_stats('am_build_code');
 SELECT index_agrees('am_build', 'aabb');
@@ -60,7 +60,7 @@ SELECT bool_and(index_agrees('am_build', made_code(-bytes, bytes))) FROM generat
 DROP INDEX am_build_code;
 
 -- Up to 64,000 bits; more is an error, of a build and of an insert, and loses nothing.
-CREATE TABLE am_long (id integer, code bitvec);
+CREATE TABLE am_long (id integer, code bitvec) WITH (autovacuum_enabled = off);
 INSERT INTO am_long SELECT i, (repeat('0', 2 * i) || repeat('a5', 8000 - i))::bitvec FROM generate_series(0, 8000, 500) AS i;
 CREATE INDEX am_long_code ON am_long USING nphd (code);
 SELECT max(code_bits) FROM nphd_index_lanes('am_long_code');
@@ -91,7 +91,7 @@ DROP TABLE am_long;
 DROP TABLE am_build;
 
 -- Codes too long for a table's page are stored out of line; the index holds them whole.
-CREATE TABLE am_toast (id integer, code bitvec);
+CREATE TABLE am_toast (id integer, code bitvec) WITH (autovacuum_enabled = off);
 INSERT INTO am_toast SELECT i, string_agg(encode(sha512(int8send(1000 * i + part)), 'hex'), '')::bitvec
 FROM generate_series(1, 60) AS i, generate_series(1, 50 + i) AS part GROUP BY i;
 SELECT pg_relation_size(reltoastrelid) > 0 AS out_of_line FROM pg_class WHERE relname = 'am_toast';

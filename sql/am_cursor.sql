@@ -8,7 +8,7 @@ SET client_min_messages = warning;
 SET nphd.exact = on;
 SET enable_seqscan = off;
 
-CREATE TABLE am_cursor (id integer PRIMARY KEY, code bitvec);
+CREATE TABLE am_cursor (id integer PRIMARY KEY, code bitvec) WITH (autovacuum_enabled = off);
 INSERT INTO am_cursor SELECT i, made_code(i, 16 + 16 * (i % 2)) FROM generate_series(1, 600) AS i;
 CREATE INDEX am_cursor_code ON am_cursor USING nphd (code);
 INSERT INTO am_cursor SELECT i, made_code(i, 16 + 16 * (i % 2)) FROM generate_series(601, 1000) AS i;

@@ -8,7 +8,7 @@ SET client_min_messages = warning;
 SET nphd.exact = on;
 
 -- CONCURRENTLY, REINDEX, VACUUM FULL.
-CREATE TABLE am_ddl (id integer GENERATED ALWAYS AS IDENTITY, code bitvec(512));
+CREATE TABLE am_ddl (id integer GENERATED ALWAYS AS IDENTITY, code bitvec(512)) WITH (autovacuum_enabled = off);
 INSERT INTO am_ddl (code) SELECT made_code(i, 8 + 8 * (i % 4)) FROM generate_series(1, 1000) AS i;
 CREATE INDEX CONCURRENTLY am_ddl_code ON am_ddl USING nphd (code);
 SELECT indisvalid FROM pg_index WHERE indexrelid = 'am_ddl_code'::regclass;
@@ -70,7 +70,7 @@ SELECT shards, live, index_agrees('am_ddl', made_code(-1)) FROM nphd_index_stats
 DROP TABLE am_ddl;
 -- A table that its own transaction made is truncated in place, again and again.
 BEGIN;
-CREATE TABLE am_ddl (id integer GENERATED ALWAYS AS IDENTITY, code bitvec);
+CREATE TABLE am_ddl (id integer GENERATED ALWAYS AS IDENTITY, code bitvec) WITH (autovacuum_enabled = off);
 CREATE INDEX am_ddl_code ON am_ddl USING nphd (code);
 INSERT INTO am_ddl (code) SELECT made_code(i, 16) FROM generate_series(1, 1000) AS i;
 SELECT nphd_compact('am_ddl_code'), index_agrees('am_ddl', made_code(-1));

@@ -10,7 +10,7 @@ SET nphd.exact = on;
 -- Three operator classes, all of them valid, of which one is the default.
 SELECT opcname, opcdefault, opcintype::regtype, amvalidate(c.oid)
 FROM pg_opclass AS c JOIN pg_am AS a ON a.oid = c.opcmethod WHERE amname = 'nphd' ORDER BY opcname;
-CREATE TABLE am_opclass (id integer GENERATED ALWAYS AS IDENTITY, code bitvec);
+CREATE TABLE am_opclass (id integer GENERATED ALWAYS AS IDENTITY, code bitvec) WITH (autovacuum_enabled = off);
 INSERT INTO am_opclass (code) SELECT made_code(i, 16) FROM generate_series(1, 500) AS i;
 CREATE INDEX am_opclass_nphd ON am_opclass USING nphd (code);
 CREATE INDEX am_opclass_hamming ON am_opclass USING nphd (code bitvec_hamming_ops);

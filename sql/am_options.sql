@@ -7,7 +7,7 @@
 SET client_min_messages = warning;
 SET nphd.exact = on;
 
-CREATE TABLE am_options (code bitvec);
+CREATE TABLE am_options (code bitvec) WITH (autovacuum_enabled = off);
 
 -- Bounds and names are checked when the index is made.
 SELECT option, split_part(refusal(format('CREATE INDEX ON am_options USING nphd (code) WITH (%s)', option)), ':', 1) AS outcome
@@ -24,7 +24,7 @@ SELECT refusal('CREATE INDEX ON am_options USING nphd (code bitvec_hamming_ops) 
 DROP TABLE am_options;
 
 -- ALTER INDEX: what shapes the graphs counts from the next REINDEX on, ef_search at once; the index is good at any time.
-CREATE TABLE am_options (id integer GENERATED ALWAYS AS IDENTITY, code bitvec);
+CREATE TABLE am_options (id integer GENERATED ALWAYS AS IDENTITY, code bitvec) WITH (autovacuum_enabled = off);
 INSERT INTO am_options (code) SELECT made_code(i, 8 + 8 * (i % 4)) FROM generate_series(1, 400) AS i;
 CREATE INDEX am_options_code ON am_options USING nphd (code)
     WITH (m = 8, ef_construction = 40, ef_search = 20, prefix_edges = off);

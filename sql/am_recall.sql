@@ -12,7 +12,7 @@ SET max_parallel_maintenance_workers = 1;
 CREATE FUNCTION member(family integer, n integer) RETURNS bitvec LANGUAGE sql IMMUTABLE AS $$
     SELECT made_code(family) # (made_code(n) & made_code(n + 1000000) & made_code(n + 2000000) & made_code(n + 3000000) & made_code(n + 4000000))
 $$;
-CREATE TABLE am_recall (id integer, code bitvec);
+CREATE TABLE am_recall (id integer, code bitvec) WITH (autovacuum_enabled = off);
 INSERT INTO am_recall SELECT i, member(-(i % 2200), i) FROM generate_series(1, 22000) AS i;
 CREATE INDEX am_recall_code ON am_recall USING nphd (code);
 -- The graph is what is tested here: a lane that is scanned misses nothing.

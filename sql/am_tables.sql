@@ -7,7 +7,7 @@
 SET client_min_messages = warning;
 SET nphd.exact = on;
 
-CREATE TABLE am_tables (id integer GENERATED ALWAYS AS IDENTITY, code bitvec);
+CREATE TABLE am_tables (id integer GENERATED ALWAYS AS IDENTITY, code bitvec) WITH (autovacuum_enabled = off);
 INSERT INTO am_tables (code) SELECT made_code(i, 16) FROM generate_series(1, 500) AS i;
 
 -- An expression that fails for a row fails the build, one that is NULL leaves the row out.
@@ -38,16 +38,16 @@ DROP TABLE am_tables;
 
 -- A partitioned table: built with the parent, made with a new partition, taken over by ATTACH.
 CREATE TABLE am_parts (id integer, code bitvec) PARTITION BY RANGE (id);
-CREATE TABLE am_parts_1 PARTITION OF am_parts FOR VALUES FROM (0) TO (100);
+CREATE TABLE am_parts_1 PARTITION OF am_parts FOR VALUES FROM (0) TO (100) WITH (autovacuum_enabled = off);
 INSERT INTO am_parts SELECT i, made_code(i, 8 + i % 3 * 8) FROM generate_series(1, 99) AS i;
 CREATE INDEX am_parts_code ON am_parts USING nphd (code) WITH (m = 8);
-CREATE TABLE am_parts_2 PARTITION OF am_parts FOR VALUES FROM (100) TO (200);
+CREATE TABLE am_parts_2 PARTITION OF am_parts FOR VALUES FROM (100) TO (200) WITH (autovacuum_enabled = off);
 INSERT INTO am_parts SELECT i, made_code(i, 8 + i % 3 * 8) FROM generate_series(100, 199) AS i;
-CREATE TABLE am_parts_3 (id integer, code bitvec);
+CREATE TABLE am_parts_3 (id integer, code bitvec) WITH (autovacuum_enabled = off);
 INSERT INTO am_parts_3 SELECT i, made_code(i, 8 + i % 3 * 8) FROM generate_series(200, 299) AS i;
 CREATE INDEX am_parts_3_mine ON am_parts_3 USING nphd (code) WITH (m = 12);
 ALTER TABLE am_parts ATTACH PARTITION am_parts_3 FOR VALUES FROM (200) TO (300);
-CREATE TABLE am_parts_4 (id integer, code bitvec);
+CREATE TABLE am_parts_4 (id integer, code bitvec) WITH (autovacuum_enabled = off);
 CREATE INDEX am_parts_4_hamming ON am_parts_4 USING nphd (code bitvec_hamming_ops);
 ALTER TABLE am_parts ATTACH PARTITION am_parts_4 FOR VALUES FROM (300) TO (400);
 INSERT INTO am_parts SELECT i, made_code(i, 16) FROM generate_series(300, 310) AS i;
@@ -62,7 +62,7 @@ SELECT index_agrees('am_parts', made_code(3, 16)), index_agrees('am_parts_2', ma
 DROP TABLE am_parts, am_parts_2;
 
 -- Unlogged, and back.
-CREATE UNLOGGED TABLE am_unlogged AS SELECT i AS id, made_code(i, 16) AS code FROM generate_series(1, 300) AS i;
+CREATE UNLOGGED TABLE am_unlogged WITH (autovacuum_enabled = off) AS SELECT i AS id, made_code(i, 16) AS code FROM generate_series(1, 300) AS i;
 CREATE INDEX am_unlogged_code ON am_unlogged USING nphd (code);
 INSERT INTO am_unlogged SELECT i, made_code(i, 16) FROM generate_series(301, 600) AS i;
 SELECT nphd_compact('am_unlogged_code');

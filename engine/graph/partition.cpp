@@ -16,7 +16,7 @@ constexpr std::uint32_t kStuckDepth = 3;   // what a split counts that leaves mo
 
 /// Large parts are split coarsely, since each leader costs a distance per member, and small ones into what will be leaves.
 std::uint32_t leader_count(std::uint32_t members) {
-    if (members > 16 * kLeafSize) return std::min(kMaxLeaders, members / 1024);
+    if (members > 16 * kLeafSize) return std::min(kMaxLeaders, members / kLeafSize);
     return std::max(2u, members / (kLeafSize / 2) + 1);
 }
 

@@ -15,10 +15,10 @@ struct ShardOptions {
     Metric metric = Metric::nphd;
     std::uint32_t m = 16;
     std::uint32_t ef_construction = 96;
-    std::uint32_t prefix_bytes = 8;       // lanes longer than this get prefix edges; 0: none
-    // Lanes with fewer distinct codes are scanned. Counted in codes of 256 bits; shorter codes need more of them to be worth
-    // a graph, longer ones fewer. search_bench, threshold/: the graph is as fast as the scan from 16k..32k codes of 64
-    // bits, 8k..12k of 256 and 4k of 1024 on, where data is clustered at all; building it takes time and space.
+    std::uint32_t prefix_bytes = 8;  // lanes longer than this get prefix edges; 0: none
+    // Lanes with fewer distinct codes are scanned. Counted in codes of 256 bits; shorter codes need more of them to be
+    // worth a graph, longer ones fewer. search_bench, threshold/: the graph is as fast as the scan from 16k..32k codes
+    // of 64 bits, 8k..12k of 256 and 4k of 1024 on, where data is clustered at all; building it takes time and space.
     std::uint32_t graph_threshold = 16384;
     std::uint64_t seed = 1;
 };
@@ -49,9 +49,9 @@ struct ShardSummary {
     std::uint64_t postings = 0;
 };
 
-/// Builds a shard on threads of its own: de-duplicates codes into nodes with posting lists (row ids ascending), numbers the nodes of
-/// lanes with a graph by locality and the others by their bytes, builds graphs. The same input in the same order and the same
-/// options give the same pages, whatever `threads` is. Consumes the input as it goes.
+/// Builds a shard on threads of its own: de-duplicates codes into nodes with posting lists (row ids ascending), numbers
+/// the nodes of lanes with a graph by locality and the others by their bytes, builds graphs. The same input in the same
+/// order and the same options give the same pages, whatever `threads` is. Consumes the input as it goes.
 class ShardBuild {
 public:
     ShardBuild(std::unique_ptr<ShardInput>, const ShardOptions&, unsigned threads, MemoryBudget&);
@@ -60,7 +60,8 @@ public:
     ShardBuild(const ShardBuild&) = delete;
     ShardBuild& operator=(const ShardBuild&) = delete;
 
-    /// Starts the work in the background; all signals are blocked there. Throws std::system_error when no thread is to be had.
+    /// Starts the work in the background; all signals are blocked there. Throws std::system_error when no thread is to
+    /// be had.
     void start();
     bool finished() const noexcept;
     const Progress& progress() const noexcept;
@@ -72,7 +73,8 @@ public:
     const ShardSummary& summary() const noexcept;
     /// The finished page `page` < summary().pages into 8192 bytes; bytes 0..23 (the page header) are left alone. The
     /// stamp's incarnation and generation are as given. Cheap, no allocation.
-    void fill_page(std::uint32_t page, std::uint64_t incarnation, std::uint64_t generation, std::uint8_t* out) const noexcept;
+    void fill_page(std::uint32_t page, std::uint64_t incarnation, std::uint64_t generation,
+                   std::uint8_t* out) const noexcept;
 
 private:
     struct State;

@@ -60,6 +60,7 @@ TEST(MemoryBudget, GoesToTheFileBeyondTheLimitOnly) {
     std::uint64_t stored = 0;
     ASSERT_EQ(pread(file.fd(), &stored, sizeof stored, 40), static_cast<ssize_t>(sizeof stored));
     EXPECT_EQ(stored, 77u);
+    first = {};
     third = {};
     const LargeArray<std::uint64_t> fourth(budget, 16);
     EXPECT_EQ(budget.spilled(), kMegabyte) << "there is room in memory again";

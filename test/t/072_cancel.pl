@@ -50,8 +50,8 @@ sub cancelled_in_rounds
 }
 
 subtest 'scan' => sub {
-	my $scan = 'SET enable_seqscan = off; SELECT count(*) FROM generate_series(1, 20) AS i,
-		LATERAL (SELECT id FROM t ORDER BY code <-> test_query(i) LIMIT 100000) AS x';
+	my $scan = 'SET enable_seqscan = off; SELECT count(*) FROM (SELECT test_query(i) AS query FROM generate_series(1, 8) AS i OFFSET 0) AS q,
+		LATERAL (SELECT id FROM t ORDER BY code <-> q.query LIMIT 100000) AS x';
 	cancelled_in_rounds('nearest', sub { }, $scan);
 	cancelled_in_rounds('exact', sub { }, "SET nphd.exact = on; $scan");
 	cancelled_in_rounds('buffered', sub { }, "SET nphd.shard_access = buffered; $scan");

@@ -54,18 +54,17 @@ BEGIN
 END $$;
 SELECT bytes, equal_lengths_agree(bytes) FROM unnest(ARRAY[0, 1, 8, 12, 16, 32, 64]) AS bytes;
 
--- Hamming and Jaccard want equal lengths: an error that names both, for sealed and for pending rows, while one such row is there.
+-- Hamming and Jaccard want equal lengths: an error that names both, for sealed and for pending rows, while such a row is there to be seen.
 SELECT equal_lengths_agree(16);
 SELECT refusal($$SELECT index_agrees('am_equal', made_code(1, 8), '<~>')$$), refusal($$SELECT index_agrees('am_equal', made_code(1, 8), '<%>')$$);
 INSERT INTO am_equal VALUES (5000, 'aabb');
 SELECT refusal($$SELECT index_agrees('am_equal', made_code(1, 16), '<~>')$$), refusal($$SELECT index_agrees('am_equal', made_code(1, 16), '<%>')$$);
--- A filter that keeps such rows out keeps the error out.
-SELECT index_agrees('am_equal', made_code(1, 16), '<~>', k => k, filter => 'bit_length(code) = 128') FROM unnest(ARRAY[1, 50, NULL]) AS k;
 -- Whatever LIMIT says.
 SELECT refusal($$SELECT index_agrees('am_equal', made_code(1, 16), '<~>', k => 1)$$);
 SELECT nphd_compact('am_equal_hamming'), nphd_compact('am_equal_jaccard');
 SELECT refusal($$SELECT index_agrees('am_equal', made_code(1, 16), '<~>')$$), refusal($$SELECT index_agrees('am_equal', made_code(1, 16), '<%>')$$);
 DELETE FROM am_equal WHERE id = 5000;
+SELECT index_agrees('am_equal', made_code(1, 16), '<~>'), index_agrees('am_equal', made_code(1, 16), '<%>');
 SELECT settle() \g /dev/null
 VACUUM am_equal;
 SELECT index_agrees('am_equal', made_code(1, 16), '<~>'), index_agrees('am_equal', made_code(1, 16), '<%>');

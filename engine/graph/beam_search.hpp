@@ -15,9 +15,9 @@ struct Neighbour {
     friend auto operator<=>(const Neighbour&, const Neighbour&) = default;
 };
 
-/// HNSW's search: the whole top level is scanned, every upper level is descended with a beam of one, and level 0 is searched
-/// with a beam of `ef`. The codes and the graph outlive the object; the graph may change its links, but not its size.
-/// Not thread-safe; counts the distances it computes.
+/// HNSW's search: the whole top level is scanned, every upper level is descended with a beam of one, and level 0 is
+/// searched with a beam of `ef`. The codes and the graph outlive the object; the graph may change its links, but not
+/// its size. Not thread-safe; counts the distances it computes.
 class BeamSearch {
 public:
     BeamSearch(const RecordArray& codes, const Graph& graph, Metric metric, MemoryBudget&);

@@ -16,7 +16,8 @@ constexpr std::uint32_t kStartSample = 512;  // nodes of which the nearest start
 constexpr std::uint32_t kBeam = 32;
 
 /// First everything becomes reachable from the root, then the root from everything. The way from the root
-/// is a tree whose edges are never replaced afterwards, so a link once set stays of use and one pass over the nodes is enough.
+/// is a tree whose edges are never replaced afterwards, so a link once set stays of use and one pass over the nodes is
+/// enough.
 class Connector {
 public:
     Connector(Graph& graph, const RecordArray& codes, std::uint32_t code_bytes, Metric metric, MemoryBudget& budget,
@@ -104,8 +105,8 @@ private:
     void reach_root() {
         const ReverseEdges reverse(
             graph_.nodes, [&](NodeId node) { return links(node); }, budget_, progress_);
-        // An edge that is replaced below left a node that could not reach the root, and now can: taking it for still there
-        // does no harm.
+        // An edge that is replaced below left a node that could not reach the root, and now can: taking it for still
+        // there does no harm.
         LargeArray<std::uint8_t> reaches(budget_, graph_.nodes);
         const auto add = [&](NodeId node) {
             reaches[node] = 1;
@@ -131,7 +132,8 @@ private:
         }
     }
 
-    /// The node, or one further down the tree, that can take one more link. What a node leads to cannot reach the root if the node cannot.
+    /// The node, or one further down the tree, that can take one more link. What a node leads to cannot reach the root
+    /// if the node cannot.
     NodeId with_room_below(NodeId node) {
         while (!replaceable(node)) node = slots(node)[0];
         return node;
@@ -159,7 +161,8 @@ private:
         const Kernels& k = kernels();
         (metric_ == Metric::jaccard ? k.jaccard_gather : k.hamming_gather)(
             probe, codes_, sample_.data(), static_cast<std::uint32_t>(sample_.size()), sample_distance_.data());
-        const auto least = std::min_element(sample_distance_.begin(), sample_distance_.end()) - sample_distance_.begin();
+        const auto least =
+            std::min_element(sample_distance_.begin(), sample_distance_.end()) - sample_distance_.begin();
         return search_.search_from(sample_[static_cast<std::size_t>(least)], probe, kBeam);
     }
 

@@ -71,8 +71,8 @@ inline void mark_below(const std::uint32_t* row, const std::uint32_t* distances,
     }
 }
 
-/// Sorts n distinct values by counting for each how many are less: no branch to mispredict, which for a few dozen values
-/// is faster than any other way. `values` is padded, up to a multiple of 4.
+/// Sorts n distinct values by counting for each how many are less: no branch to mispredict, which for a few dozen
+/// values is faster than any other way. `values` is padded, up to a multiple of 4.
 inline void rank_sort(const std::uint32_t* values, std::uint32_t n, std::uint32_t* sorted) noexcept {
     for (std::uint32_t i = 0; i < n; ++i) {
         const Int4 v = all4(values[i]);

@@ -20,9 +20,9 @@ struct GraphOptions {
 
 /// Upper level l (1-based) keeps a sample of the level below; see shard/format.hpp for the meaning of the arrays.
 struct GraphLevel {
-    std::vector<NodeId> node;         // level-0 node of each entry, ascending
-    std::vector<std::uint32_t> below; // entry number on the level below
-    std::vector<std::uint32_t> links; // node.size() * upper_degree entry numbers of this level, kNoNode-ended
+    std::vector<NodeId> node;          // level-0 node of each entry, ascending
+    std::vector<std::uint32_t> below;  // entry number on the level below
+    std::vector<std::uint32_t> links;  // node.size() * upper_degree entry numbers of this level, kNoNode-ended
 };
 
 struct Graph {
@@ -35,12 +35,14 @@ struct Graph {
 
 /// A permutation of the codes that puts near codes near each other (leaf order of one random partition):
 /// result[i] = the old number of the code that becomes node i. Deterministic for a seed, whatever `threads` is.
-LargeArray<NodeId> locality_order(const RecordArray& codes, std::uint32_t code_bytes, const GraphOptions&, unsigned threads,
-                                  MemoryBudget&, Progress&);
+LargeArray<NodeId> locality_order(const RecordArray& codes, std::uint32_t code_bytes, const GraphOptions&,
+                                  unsigned threads, MemoryBudget&, Progress&);
 
-/// The graph over `codes` (distinct, zero-padded whole words): random partitions into leaves, all-pairs distances inside each, pruning
-/// with the HNSW heuristic, reverse edges, a pass that links what cannot be reached, upper levels from a sample
-/// by the same builder (after PiPNN, arXiv 2602.21247). Deterministic for a seed, whatever `threads` is. Throws Cancelled and std::bad_alloc.
-Graph build_graph(const RecordArray& codes, std::uint32_t code_bytes, const GraphOptions&, unsigned threads, MemoryBudget&, Progress&);
+/// The graph over `codes` (distinct, zero-padded whole words): random partitions into leaves, all-pairs distances
+/// inside each, pruning with the HNSW heuristic, reverse edges, a pass that links what cannot be reached, upper levels
+/// from a sample by the same builder (after PiPNN, arXiv 2602.21247). Deterministic for a seed, whatever `threads` is.
+/// Throws Cancelled and std::bad_alloc.
+Graph build_graph(const RecordArray& codes, std::uint32_t code_bytes, const GraphOptions&, unsigned threads,
+                  MemoryBudget&, Progress&);
 
 }  // namespace nphd

@@ -16,11 +16,11 @@ constexpr std::uint32_t kScanned = 64;
 
 class InsertionBuilder {
 public:
-    InsertionBuilder(const RecordArray& codes, std::uint32_t code_bytes, const GraphOptions& options, MemoryBudget& budget)
+    InsertionBuilder(const RecordArray& codes, std::uint32_t code_bytes, const GraphOptions& options,
+                     MemoryBudget& budget)
         : codes_(codes), options_(options), code_bits_(8 * code_bytes), visited_(budget, codes.count) {
         draw_levels();
-        for (std::size_t l = 0; l < members_.size(); ++l)
-            links_.emplace_back(budget, members_[l].size() * slots(l));
+        for (std::size_t l = 0; l < members_.size(); ++l) links_.emplace_back(budget, members_[l].size() * slots(l));
         for (auto& level : links_) std::fill(level.begin(), level.end(), kNoNode);
         entry_of_.resize(members_.size());
         for (std::size_t l = 1; l < members_.size(); ++l) {
@@ -141,7 +141,8 @@ private:
         for (const Neighbour& c : candidates) {
             if (kept == limit) break;
             measure(c.node, taken);
-            if (std::any_of(distance_.begin(), distance_.end(), [&](std::uint32_t d) { return d < c.distance; })) continue;
+            if (std::any_of(distance_.begin(), distance_.end(), [&](std::uint32_t d) { return d < c.distance; }))
+                continue;
             taken.push_back(c.node);
             candidates[kept++] = c;
         }

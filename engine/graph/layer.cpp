@@ -129,7 +129,8 @@ private:
 }  // namespace
 
 LargeArray<NodeId> build_layer(const RecordArray& codes, std::uint32_t code_bytes, const GraphOptions& options,
-                               std::uint32_t degree, unsigned threads, MemoryBudget& budget, Progress& progress, bool report) {
+                               std::uint32_t degree, unsigned threads, MemoryBudget& budget, Progress& progress,
+                               bool report) {
     return LayerBuilder(codes, code_bytes, options, degree, threads, budget, progress, report).run();
 }
 

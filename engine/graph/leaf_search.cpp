@@ -2,8 +2,10 @@
 
 #include "engine/graph/distance_rows.hpp"
 
+#include <cstdlib>
 namespace nphd {
 
+static unsigned LL=getenv("LL")?(unsigned)atoi(getenv("LL")):0;
 void LeafSearch::run(const RecordArray& codes, std::span<const NodeId> members, std::uint32_t k, CandidateLists& lists,
                      const Progress& progress) {
     const auto n = static_cast<std::uint32_t>(members.size());
@@ -16,8 +18,8 @@ void LeafSearch::run(const RecordArray& codes, std::span<const NodeId> members, 
         // Each row starts behind the member itself and wraps around, for the sake of ties (see PackedEdge): its place p
         // is member (i + 1 + p) mod n.
         const std::uint32_t behind = n - 1 - i;
-        local_.distances(i, i + 1, behind, row_.data());
-        local_.distances(i, 0, i, row_.data() + behind);
+        local_.distances(local_.rows().at(i), i + 1, behind, row_.data());
+        local_.distances(local_.rows().at(i), 0, i, row_.data() + behind);
         const auto nearest = nearest_.find(row_.data(), n - 1, k);
         places_.clear();
         distances_.clear();
@@ -26,8 +28,9 @@ void LeafSearch::run(const RecordArray& codes, std::span<const NodeId> members, 
             places_.push_back(place < n ? place : place - n);
             distances_.push_back(v >> NearestPlaces::kPlaceBits);
         }
+        near_.load(local_.rows(), places_);
         found_.clear();
-        for (const std::uint32_t j : heuristic_.take(local_, places_, distances_, k))
+        for (const std::uint32_t j : heuristic_.take(near_, distances_, k, LL))
             found_.push_back(pack_edge(distances_[j], members[i], members[places_[j]]));
         lists.merge(members[i], found_);
     }

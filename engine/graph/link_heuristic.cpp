@@ -6,9 +6,9 @@
 
 namespace nphd {
 
-std::span<const std::uint32_t> LinkHeuristic::take(const LocalCodes& codes, std::span<const std::uint32_t> places,
-                                                   std::span<const std::uint32_t> distances, std::size_t limit) {
-    const auto n = static_cast<std::uint32_t>(places.size());
+std::span<const std::uint32_t> LinkHeuristic::take(const LocalCodes& codes, std::span<const std::uint32_t> distances,
+                                                   std::size_t limit, std::size_t least) {
+    const std::uint32_t n = codes.size();
     taken_.clear();
     row_.resize(2 * std::size_t{n} + kRowBlock);
     occluded_.assign(n + kRowBlock, 0);
@@ -17,8 +17,16 @@ std::span<const std::uint32_t> LinkHeuristic::take(const LocalCodes& codes, std:
     for (std::uint32_t i = 0; i < n && taken_.size() < limit; ++i) {
         if (occluded_[i]) continue;
         taken_.push_back(i);
-        codes.distances_to(places[i], places.subspan(i + 1), row_.data());
-        mark_below(row_.data(), distance_.data() + i + 1, n - i - 1, occluded_.data() + i + 1);
+        // Those behind are what is judged; a whole block is faster to measure than less.
+        const std::uint32_t first = std::min(i + 1, n > kRowBlock ? n - kRowBlock : 0);
+        codes.distances(codes.rows().at(i), first, n - first, row_.data());
+        mark_below(row_.data(), distance_.data() + first, n - first, occluded_.data() + first);
+    }
+    if (taken_.size() < least) {
+        std::size_t missing = least - taken_.size();
+        for (std::uint32_t i = 0; i < n && missing > 0; ++i)
+            if (occluded_[i] && std::find(taken_.begin(), taken_.end(), i) == taken_.end()) taken_.push_back(i), --missing;
+        std::sort(taken_.begin(), taken_.end());
     }
     return taken_;
 }

@@ -8,14 +8,14 @@
 
 namespace nphd {
 
-/// The neighbour heuristic of HNSW (Malkov and Yashunin, arXiv 1603.09320, algorithm 4): from the nearest on, a candidate is
-/// taken unless one taken before is nearer to it than the node itself.
+/// The neighbour heuristic of HNSW (Malkov and Yashunin, arXiv 1603.09320, algorithm 4): from the nearest on, a
+/// candidate is taken unless one taken before is nearer to it than the node itself.
 class LinkHeuristic {
 public:
-    /// `places` of `codes` are candidates of a node, `distances` their distances from it, ascending. Returns the indexes
-    /// of at most `limit` taken ones, ascending. Valid until the next call.
-    std::span<const std::uint32_t> take(const LocalCodes& codes, std::span<const std::uint32_t> places,
-                                        std::span<const std::uint32_t> distances, std::size_t limit);
+    /// `codes` are candidates of a node, `distances` their distances from it, ascending. Returns the places of at most
+    /// `limit` taken ones, ascending. Valid until the next call.
+    std::span<const std::uint32_t> take(const LocalCodes& codes, std::span<const std::uint32_t> distances,
+                                        std::size_t limit, std::size_t least = 0);
 
 private:
     std::vector<std::uint32_t> distance_, row_, occluded_, taken_;

@@ -17,8 +17,8 @@ public:
     /// Reduces the node's candidate list to at most `limit` links.
     void prune_list(const RecordArray& codes, NodeId node, std::uint32_t limit, CandidateLists& lists);
 
-    /// At most `limit` links out of the node's list and the nodes that chose it, nearest first; all of these if they are not more
-    /// than that. Of very many the nearest few hundred are considered. Valid until the next call.
+    /// At most `limit` links out of the node's list and the nodes that chose it, nearest first; all of these if they
+    /// are not more than that. Of very many the nearest few hundred are considered. Valid until the next call.
     std::span<const NodeId> choose(const RecordArray& codes, NodeId node, const CandidateLists& lists,
                                    std::span<const NodeId> chosen_by, std::uint32_t limit);
 
@@ -28,7 +28,7 @@ private:
     LocalCodes local_;
     LinkHeuristic heuristic_;
     std::vector<PackedEdge> edges_;
-    std::vector<std::uint32_t> places_, distances_, row_;
+    std::vector<std::uint32_t> distances_, row_;
     std::vector<NodeId> ids_, links_;
 };
 

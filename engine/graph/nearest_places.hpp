@@ -11,8 +11,9 @@ namespace nphd {
 /// Selects the k smallest of a row. Rows that follow one another are best of similar values.
 class NearestPlaces {
 public:
-    /// The places of the k smallest of n distances (k > 0, n < 2^15), ascending as distance << kPlaceBits | place: among
-    /// equal distances the first. Distances are below 2^16. Overwrites row[n ..] up to a multiple of 16. Valid until the next call.
+    /// The places of the k smallest of n distances (k > 0, n < 2^15), ascending as distance << kPlaceBits | place:
+    /// among equal distances the first. Distances are below 2^16. Overwrites row[n ..] up to a multiple of 16. Valid
+    /// until the next call.
     std::span<const std::uint32_t> find(std::uint32_t* row, std::uint32_t n, std::uint32_t k);
 
     static constexpr std::uint32_t kPlaceBits = 15;

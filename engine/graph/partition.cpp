@@ -10,11 +10,12 @@ namespace nphd {
 
 namespace {
 
-constexpr std::uint32_t kChunk = 2048;     // positions per task
-constexpr std::uint32_t kMaxDepth = 10;    // splits by leaders before a part is cut at random
-constexpr std::uint32_t kStuckDepth = 3;   // what a split counts that leaves most members together
+constexpr std::uint32_t kChunk = 2048;    // positions per task
+constexpr std::uint32_t kMaxDepth = 10;   // splits by leaders before a part is cut at random
+constexpr std::uint32_t kStuckDepth = 3;  // what a split counts that leaves most members together
 
-/// Large parts are split coarsely, since each leader costs a distance per member, and small ones into what will be leaves.
+/// Large parts are split coarsely, since each leader costs a distance per member, and small ones into what will be
+/// leaves.
 std::uint32_t leader_count(std::uint32_t members) {
     if (members > 16 * kLeafSize) return std::min(kMaxLeaders, members / kLeafSize);
     return std::max(2u, members / (kLeafSize / 2) + 1);
@@ -40,9 +41,8 @@ void Partition::draw(const EdgeKind& kind, std::uint64_t seed) {
     }
     for (const Part& p : parts) leaf_begin_.push_back(p.begin);
     leaf_begin_.push_back(codes_.count);
-    parallel_for(threads_, parts.size(), [&](std::size_t i) {
-        std::sort(ids_.data() + parts[i].begin, ids_.data() + parts[i].end);
-    });
+    parallel_for(threads_, parts.size(),
+                 [&](std::size_t i) { std::sort(ids_.data() + parts[i].begin, ids_.data() + parts[i].end); });
 }
 
 void Partition::split_level(const EdgeKind& kind, std::uint64_t seed, std::vector<Part>& parts) {
@@ -97,7 +97,7 @@ void Partition::sample_leaders(const Part& part, std::uint64_t seed, LocalCodes&
     used[0] = true;
     for (std::uint32_t at = 0; chain.size() < n;) {
         progress_.check();
-        leaders.distances(at, 0, n, d.data());
+        leaders.distances(leaders.rows().at(at), 0, n, d.data());
         for (std::uint32_t j = 0; j < n; ++j)
             if (used[j]) d[j] = kFarthest;
         pad_row(d.data(), n);
@@ -144,7 +144,8 @@ void Partition::scatter(const Part& part, std::uint32_t n_leaders, std::vector<P
 
 void Partition::cut_at_random(const Part& part, std::uint64_t seed, std::vector<Part>& parts) {
     RandomStream random(seed, part.end, part.begin);
-    for (std::uint32_t n = part.size(); n > 1; --n) std::swap(ids_[part.begin + n - 1], ids_[part.begin + random.below(n)]);
+    for (std::uint32_t n = part.size(); n > 1; --n)
+        std::swap(ids_[part.begin + n - 1], ids_[part.begin + random.below(n)]);
     const std::uint32_t pieces = (part.size() + kLeafSize - 1) / kLeafSize;
     const auto edge = [&](std::uint32_t i) {
         return part.begin + static_cast<std::uint32_t>(std::uint64_t{part.size()} * i / pieces);

@@ -10,12 +10,12 @@
 
 namespace nphd {
 
-inline constexpr std::uint32_t kLeafSize = 1024;     // members of a leaf at most
-inline constexpr std::uint32_t kMaxLeaders = 1000;   // of one split at most
+inline constexpr std::uint32_t kLeafSize = 1024;    // members of a leaf at most
+inline constexpr std::uint32_t kMaxLeaders = 1000;  // of one split at most
 
 /// Splits the nodes again and again, each time by the nearest of some sampled leaders, until no part has more than
-/// kLeafSize members (after PiPNN, arXiv 2602.21247, without overlaps). Parts that do not shrink, as when all distances are
-/// equal, are cut at random, so that the recursion always ends. Memory: 10 bytes per node.
+/// kLeafSize members (after PiPNN, arXiv 2602.21247, without overlaps). Parts that do not shrink, as when all distances
+/// are equal, are cut at random, so that the recursion always ends. Memory: 10 bytes per node.
 class Partition {
 public:
     Partition(const RecordArray& codes, unsigned threads, MemoryBudget&, const Progress&);

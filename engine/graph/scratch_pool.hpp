@@ -11,7 +11,6 @@ namespace nphd {
 template <class T>
 class ScratchPool {
 public:
-
     /// Calls use(object) with a free object, made by make() if there is none.
     template <class Make, class Use>
     void with(const Make& make, const Use& use) {

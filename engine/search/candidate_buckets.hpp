@@ -64,9 +64,6 @@ public:
 
     std::uint32_t bucket_of(std::uint32_t raw) const noexcept { return raw >> shift_; }
     std::uint32_t least_raw(std::uint32_t bucket) const noexcept { return bucket << shift_; }
-    std::uint32_t greatest_raw(std::uint32_t bucket) const noexcept {
-        return (bucket << shift_) + ((1u << shift_) - 1);
-    }
 
     /// The frontier: BucketBitmap::kNone when it ran dry.
     std::uint32_t frontier() const noexcept { return frontier_bits_.low(); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "engine/base/types.hpp"
 #include "engine/distance/kernels.hpp"
@@ -56,6 +57,14 @@ struct LaneQuery {
     /// Whether a posting of the node is no tombstone; adds to `work` what it took beyond a constant. A node with a
     /// malformed range has no posting.
     bool live(NodeId node, std::uint64_t& work) const noexcept;
+};
+
+/// Room for one batch of nodes, shared by all lanes of a search; what it holds ends with the batch.
+struct BatchSpace {
+    static constexpr std::uint32_t kNodes = 1024;
+    NodeId ids[kNodes];
+    std::uint32_t entries[kNodes];
+    std::uint32_t distances[kNodes];
 };
 
 /// Query bytes as whole words, and the part of them that a lane compares.

@@ -4,8 +4,10 @@
 
 namespace nphd {
 
-void LaneScan::start(const LaneQuery* query) noexcept {
+void LaneScan::start(const LaneQuery* query, BatchSpace* space) noexcept {
     query_ = query;
+    space_ = space;
+    codes_read_ = 0;
     batch_size_ = kFirstBatch;
     batch_.clear();
     next_ = 0;

@@ -13,7 +13,7 @@ namespace nphd {
 /// ones.
 class LaneScan {
 public:
-    void start(const LaneQuery* query) noexcept;
+    void start(const LaneQuery* query, BatchSpace* space) noexcept;
 
     bool empty() const noexcept { return in_pass_ || next_ == batch_.size(); }
     RankedNode front() const noexcept { return batch_[next_]; }
@@ -23,13 +23,15 @@ public:
     /// With an empty batch: no node to come is nearer than this raw distance.
     std::uint32_t bound() const noexcept { return started_ ? raw_of(watermark_) : 0; }
 
+    std::uint64_t codes_read() const noexcept { return codes_read_; }
+
     /// Goes on with the next pass, which an empty and not exhausted scan needs. Returns whether the pass is complete;
     /// stops when `budget` (units of 32 bytes) is used up. `skip(node)` says which nodes are none of ours.
     template <class Skip>
     bool advance(std::uint64_t& budget, const Skip& skip);
 
 private:
-    static constexpr std::uint32_t kBlock = 1024;
+    static constexpr std::uint32_t kBlock = BatchSpace::kNodes;
     static constexpr std::size_t kFirstBatch = 64;
     static constexpr std::size_t kLargestBatch = std::size_t{1} << 18;
 
@@ -40,6 +42,8 @@ private:
     void take(std::uint32_t n, const Skip& skip, std::uint64_t& work);
 
     const LaneQuery* query_ = nullptr;
+    BatchSpace* space_ = nullptr;
+    std::uint64_t codes_read_ = 0;
     std::size_t batch_size_ = kFirstBatch;
     std::vector<RankedNode> batch_;  // ascending from next_ on, outside of a pass
     std::size_t next_ = 0;
@@ -51,7 +55,6 @@ private:
     bool cut_ = false;  // nodes were dropped that come after the batch
     NodeId position_ = 0;
     RankedNode limit_ = 0;  // only nodes before it matter
-    std::uint32_t distances_[kBlock] = {};
 };
 
 template <class Skip>
@@ -61,10 +64,11 @@ bool LaneScan::advance(std::uint64_t& budget, const Skip& skip) {
         if (budget == 0) return false;
         const std::uint32_t left = query_->view->nodes - position_;
         const std::uint32_t n = left < kBlock ? left : kBlock;
-        query_->range(position_, n, distances_);
+        query_->range(position_, n, space_->distances);
         std::uint64_t work = std::uint64_t{n} * query_->work();
         take(n, skip, work);
         position_ += n;
+        codes_read_ += n;
         budget -= work < budget ? work : budget;
     }
     end_pass();
@@ -81,7 +85,7 @@ void LaneScan::take(std::uint32_t n, const Skip& skip, std::uint64_t& work) {
     const bool tombstones = !query_->dead.empty();
     for (std::uint32_t g = 0; g < groups; ++g) {
         // Most groups hold nothing of interest; this form needs one comparison a code, and no branch.
-        const std::uint32_t* const d = distances_ + g * kGroup;
+        const std::uint32_t* const d = space_->distances + std::size_t{g} * kGroup;
         const std::uint32_t width = raw_of(limit_) - least;
         std::uint32_t hit = 0;
         for (std::uint32_t j = 0; j < kGroup; ++j) hit |= static_cast<std::uint32_t>(d[j] - least <= width);

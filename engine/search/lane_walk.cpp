@@ -19,8 +19,9 @@ std::uint32_t load(const std::byte* p) noexcept {
 
 }  // namespace
 
-void LaneWalk::start(const LaneQuery* query, std::uint32_t ef) {
+void LaneWalk::start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef) {
     query_ = query;
+    space_ = space;
     visited_.start(query->view->nodes);
     candidates_.start(query->max_raw());
     best_.start(candidates_.bucket_of(query->max_raw()), kSettledNodes, std::max(ef, kSettledNodes));
@@ -42,29 +43,29 @@ void LaneWalk::note(std::uint32_t raw, NodeId node) noexcept {
     if (best_.matters(bucket) && (query_->dead.empty() || query_->live(node, work_))) best_.add(bucket);
 }
 
-/// Distances of ids_[0 .. n), which are new, into raws_; all are noted.
+/// Distances of the first n ids, which are new; all are noted.
 void LaneWalk::measure(std::uint32_t n) noexcept {
-    query_->gather(ids_, n, raws_);
+    query_->gather(space_->ids, n, space_->distances);
     work_ += std::uint64_t{n} * query_->work();
     for (std::uint32_t i = 0; i < n; ++i) {
         // What is nearer than all of the frontier is expanded next, unless something still nearer turns up.
-        if (raws_[i] < candidates_.frontier_raw()) prefetch_links(ids_[i]);
-        note(raws_[i], ids_[i]);
+        if (space_->distances[i] < candidates_.frontier_raw()) prefetch_links(space_->ids[i]);
+        note(space_->distances[i], space_->ids[i]);
     }
 }
 
-/// The same for the entries entries_[0 .. n) of an upper level.
+/// The same for the first n entries, of an upper level.
 void LaneWalk::measure_entries(const LevelView& level, std::uint32_t n, Best& best) noexcept {
     std::uint32_t fresh = 0;
     for (std::uint32_t i = 0; i < n; ++i) {
-        const NodeId node = level.entries.value<UpperEntry>(entries_[i]).node;
+        const NodeId node = level.entries.value<UpperEntry>(space_->entries[i]).node;
         if (node >= query_->view->nodes || !visited_.insert(node)) continue;
-        ids_[fresh] = node;
-        entries_[fresh++] = entries_[i];
+        space_->ids[fresh] = node;
+        space_->entries[fresh++] = space_->entries[i];
     }
     measure(fresh);
     for (std::uint32_t i = 0; i < fresh; ++i)
-        if (raws_[i] < best.raw) best = {raws_[i], entries_[i]};
+        if (space_->distances[i] < best.raw) best = {space_->distances[i], space_->entries[i]};
 }
 
 /// Greedy: a node met earlier, here or above, was not nearer than the best, so it need not be looked at again.
@@ -74,9 +75,9 @@ void LaneWalk::climb_down(const LevelView& level, std::uint32_t degree, Best& be
         const std::byte* const links = level.links.at(best.entry);
         std::uint32_t n = 0;
         for (std::uint32_t i = 0; i < degree; ++i) {
-            const std::uint32_t entry = load(links + 4 * i);
+            const std::uint32_t entry = load(links + std::size_t{4} * i);
             if (entry == kNoNode) break;
-            if (entry < level.entries.count) entries_[n++] = entry;
+            if (entry < level.entries.count) space_->entries[n++] = entry;
         }
         candidates_.reserve(n);
         measure_entries(level, n, best);
@@ -86,19 +87,19 @@ void LaneWalk::climb_down(const LevelView& level, std::uint32_t degree, Best& be
 
 void LaneWalk::descend() {
     const LaneView& view = *query_->view;
-    candidates_.reserve(kMaxScanned);
+    candidates_.reserve(BatchSpace::kNodes);
     if (view.levels == 0) {
-        const std::uint32_t n = std::min(view.nodes, kMaxLinks / 8);
+        const std::uint32_t n = std::min(view.nodes, kUnlevelledStarts);
         for (NodeId i = 0; i < n; ++i) {
             visited_.insert(i);
-            ids_[i] = i;
+            space_->ids[i] = i;
         }
         measure(n);
         return;
     }
     const LevelView& top = view.level[view.levels - 1];
-    const std::uint32_t n = std::min(top.entries.count, kMaxScanned);
-    for (std::uint32_t i = 0; i < n; ++i) entries_[i] = i;
+    const std::uint32_t n = std::min(top.entries.count, BatchSpace::kNodes);
+    for (std::uint32_t i = 0; i < n; ++i) space_->entries[i] = i;
     Best best{~0u, 0};
     measure_entries(top, n, best);
     for (std::uint32_t l = view.levels - 1; l > 0; --l) {
@@ -116,12 +117,12 @@ void LaneWalk::expand() {
     if (!dry()) prefetch_links(candidates_.peek_frontier());
     std::uint32_t n = 0;
     for (std::uint32_t i = 0; i < view.degree; ++i) {
-        const NodeId id = load(links + 4 * i);
+        const NodeId id = load(links + std::size_t{4} * i);
         if (id >= view.nodes) {
             if (id == kNoNode) break;
             continue;
         }
-        ids_[n] = id;
+        space_->ids[n] = id;
         n += visited_.insert(id);
     }
     measure(n);

@@ -14,7 +14,7 @@ namespace nphd {
 /// out is the caller's business. Every id from a page is checked, and each node is met once, so any walk ends.
 class LaneWalk {
 public:
-    void start(const LaneQuery* query, std::uint32_t ef);
+    void start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef);
     /// From the highest level down to level 0. Once, before any expand().
     void descend();
     /// Follows the links of the nearest node of the frontier, which must not be dry.
@@ -45,8 +45,7 @@ public:
 
 private:
     static constexpr std::uint32_t kSettledNodes = 10;
-    static constexpr std::uint32_t kMaxLinks = 512;     // as open_shard allows
-    static constexpr std::uint32_t kMaxScanned = 1024;  // entries of the highest level; builders stay far below
+    static constexpr std::uint32_t kUnlevelledStarts = 64;  // builders make a level above more nodes than this
 
     struct Best {
         std::uint32_t raw;
@@ -59,6 +58,7 @@ private:
     void climb_down(const LevelView& level, std::uint32_t degree, Best& best) noexcept;
 
     const LaneQuery* query_ = nullptr;
+    BatchSpace* space_ = nullptr;
     VisitedSet visited_;
     CandidateBuckets candidates_;
     KthBest best_;                    // by bucket
@@ -66,9 +66,6 @@ private:
     std::uint32_t opened_bucket_ = 0;
     std::uint64_t expanded_ = 0;
     std::uint64_t work_ = 0;
-    NodeId ids_[kMaxLinks > kMaxScanned ? kMaxLinks : kMaxScanned];
-    std::uint32_t entries_[kMaxLinks > kMaxScanned ? kMaxLinks : kMaxScanned];
-    std::uint32_t raws_[kMaxLinks > kMaxScanned ? kMaxLinks : kMaxScanned];
 };
 
 }  // namespace nphd

@@ -82,9 +82,9 @@ struct NearestSearch::State {
     NearestCounters counters;
     std::vector<std::unique_ptr<LaneSearch>> lanes;  // the first `used` belong to this query, the others wait
     std::size_t used = 0;
+    BatchSpace space;
     std::uint64_t handed_out = 0;
-    std::uint64_t scanned = 0;  // distances computed by scans
-    std::uint64_t budget = 0;   // what is left of the step
+    std::uint64_t budget = 0;  // what is left of the step
 
     void spend(std::uint64_t work) { budget -= std::min(budget, work); }
     Front front();
@@ -106,7 +106,7 @@ void NearestSearch::reset(std::span<const std::uint8_t> query, const NearestOpti
     s.options = options;
     s.counters = {};
     s.used = 0;
-    s.handed_out = s.scanned = 0;
+    s.handed_out = 0;
 }
 
 std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std::uint8_t> dead) {
@@ -118,11 +118,11 @@ std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std:
     lane.query.kernels = &kernels();
     lane.query.metric = s.options.metric;
     s.query.aim(view.code_bytes, lane.query);
-    lane.scan.start(&lane.query);
+    lane.scan.start(&lane.query, &s.space);
     lane.walked = lane.walking = view.has_graph() && !s.options.exact && lane.query.compares();
     lane.descended = false;
     lane.slack = s.options.slack * slack_factor(lane.query);
-    if (lane.walked) lane.walk.start(&lane.query, s.options.ef_search);
+    if (lane.walked) lane.walk.start(&lane.query, &s.space, s.options.ef_search);
     ++(lane.walked ? s.counters.graph_lanes : s.counters.scanned_lanes);
     return static_cast<std::uint32_t>(s.used++);
 }
@@ -147,6 +147,7 @@ std::uint64_t NearestSearch::State::allowance() const {
 /// to converge on what is nearest in it, however near the nodes of other lanes are: a walk begins far from everything,
 /// and if it were stopped by what others found, the lane's own near nodes would never be seen.
 bool NearestSearch::State::wants_more(const LaneSearch& lane, std::uint64_t key) const {
+    if (key == 0) return false;
     const double factor = lane.walk.visited() < allowance() ? 1 + lane.slack : 1;
     if (!lane.walk.settled(factor)) return true;
     const auto reach = static_cast<std::uint64_t>(static_cast<double>(key) * factor);
@@ -175,9 +176,7 @@ LaneSearch* NearestSearch::State::in_doubt(std::uint64_t key) {
 }
 
 void NearestSearch::State::scan(LaneSearch& lane) {
-    const std::uint64_t before = budget;
     lane.scan.advance(budget, [&](NodeId node) { return lane.walked && lane.walk.was_visited(node); });
-    scanned += (before - budget) / lane.query.work();
 }
 
 void NearestSearch::State::give_way(LaneSearch& lane) {
@@ -242,12 +241,13 @@ double NearestSearch::distance(const NearestHit& hit) const noexcept {
 
 const NearestCounters& NearestSearch::counters() const noexcept {
     State& s = *state_;
-    s.counters.distances = s.scanned;
-    s.counters.expanded = 0;
+    s.counters.distances = s.counters.expanded = 0;
     for (std::size_t i = 0; i < s.used; ++i) {
-        if (!s.lanes[i]->walked) continue;
-        s.counters.distances += s.lanes[i]->walk.visited();
-        s.counters.expanded += s.lanes[i]->walk.expanded();
+        const LaneSearch& lane = *s.lanes[i];
+        s.counters.distances += lane.scan.codes_read();
+        if (!lane.walked) continue;
+        s.counters.distances += lane.walk.visited();
+        s.counters.expanded += lane.walk.expanded();
     }
     return s.counters;
 }

@@ -106,6 +106,7 @@ subtest 'queries during the workload' => sub {
 		  . ($step % 7 == 0 ? 'CHECKPOINT;' : '')
 	} 1 .. 24;
 	my $job = background($primary, 'postgres', $work);
+	my $watcher = start_watching($standby, 't', 5);
 	my ($right, $cancelled) = (0, 0);
 	my @wrong;
 	while (is_running($job))
@@ -119,6 +120,7 @@ subtest 'queries during the workload' => sub {
 	is($err, '', 'the workload ended well');
 	is(join("\n", @wrong), '', "$right comparisons in one snapshot each; $cancelled cancelled");
 	cmp_ok($right, '>', 0, 'some were not cancelled');
+	nothing_wrong_seen($watcher, 'standby');
 	both_are_right('after the workload');
 };
 

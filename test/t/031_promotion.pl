@@ -57,8 +57,10 @@ subtest 'at once' => sub {
 	$primary->safe_psql('postgres', "REINDEX INDEX ti; INSERT INTO t SELECT i, test_code(i) FROM generate_series(29001, 29500) AS i");
 	# The redo pointer moves past the build with the promotion, before anything is written.
 	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+	my $watcher = start_watching($standby, 't', 3);
 	$standby->promote;
 	index_is_right($standby, 't', 'promoted', queries => 2);
+	nothing_wrong_seen($watcher, 'before and after');
 	goes_on($standby, 'promoted');
 	$standby->stop;
 };
@@ -73,10 +75,12 @@ for my $statement (q{SELECT nphd_compact('ti')}, 'VACUUM t', 'REINDEX INDEX ti')
 			DELETE FROM t WHERE id % 23 = 0});
 		my $moment = pick(0.05, 1.0);
 		my $job = background($primary, 'postgres', $statement);
+		my $watcher = start_watching($standby, 't', $moment + 2);
 		sleep $moment;
 		$standby->promote;
 		my $name = sprintf 'promoted after %.0f ms', 1000 * $moment;
 		index_is_right($standby, 't', $name, queries => 2);
+		nothing_wrong_seen($watcher, 'before and after');
 		goes_on($standby, $name);
 		$standby->stop;
 		is((finish_background($job))[2], '', 'the primary ended its work');

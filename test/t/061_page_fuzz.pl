@@ -4,6 +4,15 @@
 use strict;
 use warnings;
 
+# A wild end of the index in a meta page must not fill the disk: files end at 256 MB. Before the modules take over standard output.
+BEGIN
+{
+	if (!$ENV{NPHD_TEST_FILE_LIMIT}++)
+	{
+		exec 'sh', '-c', 'ulimit -f 524288 && exec "$0" "$@"', $^X, (map { "-I$_" } @INC), $0;
+	}
+}
+
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 
@@ -82,21 +91,21 @@ sub fuzz
 	my %count;
 	for my $mutant (1 .. $mutants)
 	{
-		my $outcomes = outcomes($node, "victim$mutant", $mutant);
+		my $outcomes = outcomes($node, "victim$mutant", $mutant, fold => 1);
 		my @bad;
 		for my $mode (sort keys %$outcomes)
 		{
 			my $outcome = $outcomes->{$mode};
-			push @bad, "$mode: $outcome" unless $outcome =~ /^(right|wrong: .*|wild row id|XX00[12]|0A000)$/s && $mode ne 'error';
+			push @bad, "$mode: $outcome" unless $outcome =~ /^(right|wrong: .*|wild row id|XX00[12]|0A000.*)$/s && $mode ne 'error';
 			$count{ $outcome =~ /^(\w+)/ ? $1 : '?' }++;
 		}
 		is(join("\n", @bad), '', "mutant $mutant ($what[$mutant - 1])") if @bad;
-		last if $outcomes->{error} && $outcomes->{error} =~ /connection|server/;
+		last if $outcomes->{error};
 	}
 	note(join ', ', map { "$_ $count{$_}" } sort keys %count);
 	cmp_ok($count{XX002}, '>', 0, 'some damage was noticed');
 	server_is_unhurt($node, "$mutants mutants of an index of $rows rows");
-	$node->stop('fast', fail_ok => 1);
+	$node->stop('immediate', fail_ok => 1);
 	return;
 }
 

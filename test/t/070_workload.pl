@@ -52,7 +52,8 @@ sub start_workload
 # Compares until the job ends.
 sub watch
 {
-	my ($job, $name) = @_;
+	my ($job, $name, $seconds) = @_;
+	my $watcher = start_watching($node, 't', $seconds);
 	my ($comparisons, @wrong) = (0);
 	while (is_running($job))
 	{
@@ -65,13 +66,15 @@ sub watch
 	is($status, 0, "$name: no client failed") or diag($err);
 	is(join("\n", @wrong), '', "$name: $comparisons comparisons in one snapshot each");
 	note(grep { /tps|transactions actually/ } split /^/, $out);
+	nothing_wrong_seen($watcher, $name);
 	index_is_right($node, 't', "$name, afterwards");
 	stats_are_consistent($node, 't', 'ti', "$name, afterwards");
 	return;
 }
 
 subtest 'everything at once' => sub {
-	watch(start_workload($ENV{NPHD_TEST_SECONDS} // 20, sort keys %scripts), 'workload');
+	my $seconds = $ENV{NPHD_TEST_SECONDS} // 20;
+	watch(start_workload($seconds, sort keys %scripts), 'workload', $seconds);
 	$node->safe_psql('postgres', 'VACUUM t');
 	stats_are_consistent($node, 't', 'ti', 'after VACUUM', vacuumed => 1);
 };
@@ -89,7 +92,7 @@ subtest 'with CREATE and REINDEX INDEX CONCURRENTLY' => sub {
 		CREATE INDEX CONCURRENTLY second ON t USING nphd (code);
 		DROP INDEX CONCURRENTLY ti;
 		ALTER INDEX second RENAME TO ti;});
-	watch($load, 'workload');
+	watch($load, 'workload', 7);
 	my ($status, undef, $err) = finish_background($build);
 	is($err, '', 'the builds ended well');
 	$node->safe_psql('postgres', 'VACUUM t');

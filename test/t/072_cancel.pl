@@ -17,7 +17,7 @@ prepare_database($node);
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
-fill_table($node, 't', 1, 60_000);
+fill_table($node, 't', 1, 30_000);
 sql('CREATE INDEX ti ON t USING nphd (code)');
 
 # Cancels the statement at random moments, each time after what $before does.
@@ -30,7 +30,7 @@ sub cancelled_in_rounds
 	sql($statement);
 	my $whole = time - $begin;
 	my ($cancelled, $slowest, $error) = (0, 0, '');
-	for my $round (1 .. 5)
+	for my $round (1 .. 4)
 	{
 		$before->();
 		my $job = background($node, 'postgres', $statement);
@@ -59,12 +59,14 @@ subtest 'scan' => sub {
 };
 
 subtest 'insert' => sub {
-	cancelled_in_rounds('insert', sub { }, 'BEGIN; INSERT INTO t SELECT i, test_code(i) FROM generate_series(100001, 120000) AS i; ROLLBACK');
+	cancelled_in_rounds('insert', sub { }, 'BEGIN; INSERT INTO t SELECT i, test_code(i) FROM generate_series(100001, 115000) AS i; ROLLBACK');
 	index_is_right($node, 't', 'afterwards', queries => 2);
 };
 
 subtest 'fold' => sub {
-	my $before = sub { sql('INSERT INTO t SELECT i, test_code(i) FROM generate_series(200001, 225000) AS i') };
+	my $before = sub {
+		sql('DELETE FROM t WHERE id > 200000; INSERT INTO t SELECT i, test_code(i) FROM generate_series(200001, 220000) AS i');
+	};
 	cancelled_in_rounds('fold', $before, "SELECT nphd_compact('ti')");
 	index_is_right($node, 't', 'afterwards', queries => 2);
 	cancelled_in_rounds('terminated fold', $before, "SELECT nphd_compact('ti')", function => 'pg_terminate_backend');
@@ -78,7 +80,7 @@ subtest 'VACUUM' => sub {
 	my $n = 0;
 	cancelled_in_rounds(
 		'VACUUM',
-		sub { $n++; sql("DELETE FROM t WHERE id % 17 = $n; INSERT INTO t SELECT i, test_code(i + $n) FROM generate_series(300001, 306000) AS i") },
+		sub { $n++; sql("DELETE FROM t WHERE id % 17 = $n; INSERT INTO t SELECT i, test_code(i + $n) FROM generate_series(300001, 303000) AS i") },
 		'VACUUM t');
 	index_is_right($node, 't', 'afterwards', queries => 2);
 	sql('VACUUM t');
@@ -95,7 +97,7 @@ subtest 'build' => sub {
 };
 
 subtest 'waiting for another fold' => sub {
-	sql('INSERT INTO t SELECT i, test_code(i) FROM generate_series(400001, 440000) AS i');
+	sql('INSERT INTO t SELECT i, test_code(i) FROM generate_series(400001, 420000) AS i');
 	my @jobs = map { background($node, 'postgres', "SELECT nphd_compact('ti')") } 1 .. 3;
 	sleep 0.3;
 	sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = '$jobs[1]{name}'");

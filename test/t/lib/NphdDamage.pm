@@ -31,6 +31,13 @@ my $outcome_function = q{
 		-- The table's, asked for a row far behind its end.
 		RETURN CASE WHEN strpos(SQLERRM, pg_relation_filepath('t') || '.') > 0 THEN 'wild row id' ELSE SQLSTATE END;
 	END $$;
+	CREATE FUNCTION fold_outcome(index regclass) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM nphd_compact(index);
+		RETURN 'right';
+	EXCEPTION WHEN OTHERS THEN
+		RETURN SQLSTATE || CASE WHEN SQLSTATE ~ '^XX00[12]' THEN '' ELSE ' ' || SQLERRM END;
+	END $$;
 	CREATE FUNCTION stats_outcome(index regclass) RETURNS text LANGUAGE plpgsql AS $$
 	BEGIN
 		PERFORM nphd_index_stats(index), count(*) FROM nphd_index_lanes(index);
@@ -94,10 +101,10 @@ sub write_victim
 }
 
 # What each way to search answers when it has no other index than $index: 'right', 'wrong: ...', an SQLSTATE; and what the statistics say.
-# What ends the session (a crash, a time-out) is left in `error`.
+# What ends the session (a crash, a time-out) is left in `error`. With `fold` the pending rows are folded at last.
 sub outcomes
 {
-	my ($node, $index, $query) = @_;
+	my ($node, $index, $query, %params) = @_;
 	my $sql = qq{SET statement_timeout = '30s'; SET client_min_messages = error;
 		UPDATE pg_index SET indisvalid = (indexrelid = '$index'::regclass) WHERE indrelid = 't'::regclass;
 		SELECT 'stats', stats_outcome('$index');\n};
@@ -109,9 +116,13 @@ sub outcomes
 			$sql .= "SET nphd.shard_access = $access; SET nphd.exact = $exact; SELECT '$mode', outcome(test_query($query));\n";
 		}
 	}
-	my ($rc, $out, $err) = $node->psql('postgres', $sql);
+	$sql .= "SELECT 'fold', fold_outcome('$index');\n" if $params{fold};
+	# A wait that cannot be cancelled outlives the server's time-out.
+	my ($out, $err, $timed_out);
+	$node->psql('postgres', $sql, stdout => \$out, stderr => \$err, timeout => 90, timed_out => \$timed_out);
 	my %outcomes = map { split /\|/, $_, 2 } split /\n/, $out;
 	$outcomes{error} = $err if $err ne '';
+	$outcomes{error} = 'hang' if $timed_out;
 	return \%outcomes;
 }
 

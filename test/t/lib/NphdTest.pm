@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
   new_node prepare_database fill_table seeded pick
-  differences index_is_right stats_are_consistent server_is_unhurt
+  differences index_is_right start_watching nothing_wrong_seen stats_are_consistent server_is_unhurt
   crash background start_command is_running finish_background try_sql
 );
 
@@ -142,6 +142,27 @@ BEGIN
 	END IF;
 	RETURN '';
 END $$;
+
+-- One session, with all that it caches, compares again and again for some seconds; each comparison has a snapshot of its own.
+CREATE PROCEDURE watch(tab regclass, seconds float8) LANGUAGE plpgsql AS $$
+DECLARE
+	deadline timestamptz := clock_timestamp() + seconds * interval '1 second';
+	wrong text;
+	n int := 0;
+BEGIN
+	WHILE clock_timestamp() < deadline LOOP
+		COMMIT;
+		SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+		PERFORM set_config('nphd.exact', CASE WHEN n % 3 = 0 THEN 'off' ELSE 'on' END, true),
+				set_config('nphd.shard_access', CASE WHEN n % 4 = 0 THEN 'buffered' ELSE 'mapped' END, true);
+		wrong := difference(tab, test_query(n), 10);
+		IF wrong <> '' THEN
+			RAISE NOTICE 'comparison %: %', n, wrong;
+		END IF;
+		n := n + 1;
+	END LOOP;
+	RAISE LOG '% comparisons in one session', n;
+END $$;
 SQL
 
 sub prepare_database
@@ -185,6 +206,21 @@ sub differences
 	}
 	my ($rc, $out, $err) = $node->psql($params{database} // 'postgres', "$sql COMMIT;");
 	return join "\n", grep { $_ ne '' } $out, $err;
+}
+
+# Starts a session that compares for some seconds, whatever goes on meanwhile.
+sub start_watching
+{
+	my ($node, $table, $seconds) = @_;
+	return background($node, 'postgres', "CALL watch('$table', $seconds)");
+}
+
+sub nothing_wrong_seen
+{
+	my ($job, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($status, $out, $err) = finish_background($job);
+	return is($err, '', "$name: a lasting session saw nothing wrong");
 }
 
 sub index_is_right

@@ -9,6 +9,8 @@ namespace nphd {
 
 namespace {
 
+static_assert(BatchSpace::kNodes >= kMaxDegree, "a batch holds all links of a node");
+
 constexpr std::uint32_t kHopsPerLevel = 256;  // a descent takes a few; damaged links must not make it long
 
 std::uint32_t load(const std::byte* p) noexcept {

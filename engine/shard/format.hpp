@@ -60,6 +60,7 @@ struct ShardHeader {
 static_assert(sizeof(ShardHeader) == 120);
 
 inline constexpr std::uint32_t kMaxLevels = 8;
+inline constexpr std::uint32_t kMaxDegree = 512;  // link slots per node
 
 struct LaneRecord {
     std::uint32_t code_bytes;           // length of every code of this lane, 0 .. kMaxCodeBytes

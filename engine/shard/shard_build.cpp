@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 
 #include "engine/shard/deduplicate.hpp"
@@ -221,7 +222,9 @@ struct ShardBuild::State {
 
 ShardBuild::ShardBuild(std::unique_ptr<ShardInput> input, const ShardOptions& options, unsigned threads,
                        MemoryBudget& budget)
-    : state_(std::make_unique<State>(std::move(input), options, threads, budget)) {}
+    : state_(std::make_unique<State>(std::move(input), options, threads, budget)) {
+    if (options.m == 0 || options.m > kMaxDegree / 2) throw std::invalid_argument("m out of range for a shard");
+}
 
 ShardBuild::~ShardBuild() {
     if (!state_->thread.joinable()) return;

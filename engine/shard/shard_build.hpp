@@ -13,7 +13,7 @@ namespace nphd {
 
 struct ShardOptions {
     Metric metric = Metric::nphd;
-    std::uint32_t m = 16;
+    std::uint32_t m = 16;  // 1 .. kMaxDegree / 2
     std::uint32_t ef_construction = 96;
     std::uint32_t prefix_bytes = 8;  // lanes longer than this get prefix edges; 0: none
     // Lanes with fewer distinct codes are scanned. Counted in codes of 256 bits; shorter codes need more of them to be

@@ -8,8 +8,6 @@ namespace nphd {
 
 namespace {
 
-constexpr std::uint32_t kMaxDegree = 512;
-
 /// Thrown and caught in this file.
 struct Damaged {
     ShardDamage damage;

@@ -1,5 +1,5 @@
-// Reading a sealed shard in place. The bytes are untrusted: a mapped page has no verified checksum, so everything read from one
-// is checked against the table sizes before it is used, and a view never leaves the pages it was given.
+// Reading a sealed shard in place. The bytes are untrusted: a mapped page has no verified checksum, so everything read
+// from one is checked against the table sizes before it is used, and a view never leaves the pages it was given.
 #pragma once
 
 #include <span>
@@ -16,8 +16,8 @@ struct LevelView {
     RecordArray links;    // upper_degree u32
 };
 
-/// One lane. All arrays lie inside the shard's pages; their *contents* are unchecked, so use the checked accessors, or compare ids
-/// with `nodes` and entry numbers with that level's count.
+/// One lane. All arrays lie inside the shard's pages; their *contents* are unchecked, so use the checked accessors, or
+/// compare ids with `nodes` and entry numbers with that level's count.
 struct LaneView {
     std::uint32_t code_bytes = 0;
     std::uint32_t nodes = 0;
@@ -62,9 +62,9 @@ struct ShardDamage {
     const char* what;
 };
 
-/// Opens the shard at `pages` (n_pages * 8192 bytes). Checks header, tables and the bounds of every section, the stamps of the header page and of the first and last
-/// page of every section against incarnation and generation, and nothing else. False: `damage` says what is wrong.
-/// Throws std::bad_alloc.
+/// Opens the shard at `pages` (n_pages * 8192 bytes). Checks header, tables and the bounds of every section, the stamps
+/// of the header page and of the first and last page of every section against incarnation and generation, and nothing
+/// else. False: `damage` says what is wrong. Throws std::bad_alloc.
 bool open_shard(const std::uint8_t* pages, std::uint32_t n_pages, std::uint64_t incarnation, std::uint64_t generation,
                 ShardView& out, ShardDamage& damage);
 

@@ -94,7 +94,14 @@ static void map_shard(Relation index, const ShardEntry& entry, CachedShard* shar
     }
 }
 
-static void copy_shard(Relation index, const ShardEntry& entry, CachedShard* shard) {
+static bool is_shard_page(Page page, const MetaPage& meta, const ShardEntry& entry, uint32 position) {
+    const PageStamp* stamp = page_stamp(page);
+    return stamp->magic == kShardMagic && stamp->kind >= static_cast<uint16>(PageKind::shard_header) &&
+           stamp->incarnation == meta.incarnation && stamp->generation == entry.generation &&
+           stamp->position == position;
+}
+
+static void copy_shard(Relation index, const MetaPage& meta, const ShardEntry& entry, CachedShard* shard) {
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
     // The data area of a page begins at byte 64: keep the codes on cache lines.
     auto* raw = static_cast<uint8*>(MemoryContextAllocHuge(shard->context, shard->bytes + PG_CACHE_LINE_SIZE));
@@ -103,6 +110,8 @@ static void copy_shard(Relation index, const ShardEntry& entry, CachedShard* sha
         CHECK_FOR_INTERRUPTS();
         Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, entry.first_block + i, RBM_NORMAL, strategy);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
+        if (!is_shard_page(BufferGetPage(buffer), meta, entry, i))
+            report_damage(index, entry.first_block + i, "a page that is not the shard's");
         memcpy(shard->pages + static_cast<Size>(i) * BLCKSZ, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
     }
@@ -145,7 +154,7 @@ static CachedShard* open(Relation index, const MetaPage& meta, const ShardEntry&
     if (use_mapping(index))
         map_shard(index, entry, shard);
     else
-        copy_shard(index, entry, shard);
+        copy_shard(index, meta, entry, shard);
     open_view(index, meta, entry, shard);
     shard->tombstones = static_cast<uint8*>(
         MemoryContextAllocExtended(context, entry.tombstone_pages * kPageDataBytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));

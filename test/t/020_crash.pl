@@ -130,7 +130,7 @@ subtest 'after deletes and VACUUM' => sub {
 subtest 'during folds' => sub {
 	my $next = 200_000;
 	crash_in_rounds(
-		6,
+		4,
 		sub {
 			sql("INSERT INTO t SELECT i, test_code(i) FROM generate_series($next, $next + 2999) AS i; DELETE FROM t WHERE id % 11 = "
 				. ($next % 11));
@@ -146,7 +146,7 @@ subtest 'during folds' => sub {
 subtest 'during VACUUM' => sub {
 	my $next = 300_000;
 	crash_in_rounds(
-		6,
+		4,
 		sub {
 			sql("DELETE FROM t WHERE id % 13 = " . ($next / 2000 % 13));
 			sql("INSERT INTO t SELECT i, test_code(i) FROM generate_series($next, $next + 1999) AS i");
@@ -163,7 +163,7 @@ subtest 'during VACUUM' => sub {
 
 subtest 'during CREATE INDEX' => sub {
 	crash_in_rounds(
-		5,
+		3,
 		sub { sql('DROP INDEX ti') if sql("SELECT to_regclass('ti')") ne ''; },
 		'CREATE INDEX ti ON t USING nphd (code)',
 		sub {
@@ -176,7 +176,7 @@ subtest 'during CREATE INDEX' => sub {
 };
 
 subtest 'during REINDEX' => sub {
-	crash_in_rounds(3, sub { }, 'REINDEX INDEX ti', sub { index_is_right($node, 't', $_[0], queries => 1); });
+	crash_in_rounds(2, sub { }, 'REINDEX INDEX ti', sub { index_is_right($node, 't', $_[0], queries => 1); });
 };
 
 subtest 'the workload goes on' => sub {

@@ -25,7 +25,9 @@ public:
     void release(void* block, std::size_t bytes) noexcept;
 
     std::size_t in_use() const noexcept { return in_use_.load(std::memory_order_relaxed); }
-    std::size_t spilled() const noexcept { return static_cast<std::size_t>(spill_end_.load(std::memory_order_relaxed)); }
+    std::size_t spilled() const noexcept {
+        return static_cast<std::size_t>(spill_end_.load(std::memory_order_relaxed));
+    }
 
 private:
     std::size_t limit_;

@@ -1,9 +1,9 @@
 #include "engine/base/worker_pool.hpp"
 
+#include <pthread.h>
 #include <csignal>
 #include <exception>
 #include <mutex>
-#include <pthread.h>
 #include <thread>
 #include <vector>
 

@@ -2,10 +2,8 @@
 
 #include "engine/graph/distance_rows.hpp"
 
-#include <cstdlib>
 namespace nphd {
 
-static unsigned LL=getenv("LL")?(unsigned)atoi(getenv("LL")):0;
 void LeafSearch::run(const RecordArray& codes, std::span<const NodeId> members, std::uint32_t k, CandidateLists& lists,
                      const Progress& progress) {
     const auto n = static_cast<std::uint32_t>(members.size());
@@ -30,7 +28,7 @@ void LeafSearch::run(const RecordArray& codes, std::span<const NodeId> members, 
         }
         near_.load(local_.rows(), places_);
         found_.clear();
-        for (const std::uint32_t j : heuristic_.take(near_, distances_, k, LL))
+        for (const std::uint32_t j : heuristic_.take(near_, distances_, k))
             found_.push_back(pack_edge(distances_[j], members[i], members[places_[j]]));
         lists.merge(members[i], found_);
     }

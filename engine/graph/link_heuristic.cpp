@@ -7,7 +7,7 @@
 namespace nphd {
 
 std::span<const std::uint32_t> LinkHeuristic::take(const LocalCodes& codes, std::span<const std::uint32_t> distances,
-                                                   std::size_t limit, std::size_t least) {
+                                                   std::size_t limit) {
     const std::uint32_t n = codes.size();
     taken_.clear();
     row_.resize(2 * std::size_t{n} + kRowBlock);
@@ -21,12 +21,6 @@ std::span<const std::uint32_t> LinkHeuristic::take(const LocalCodes& codes, std:
         const std::uint32_t first = std::min(i + 1, n > kRowBlock ? n - kRowBlock : 0);
         codes.distances(codes.rows().at(i), first, n - first, row_.data());
         mark_below(row_.data(), distance_.data() + first, n - first, occluded_.data() + first);
-    }
-    if (taken_.size() < least) {
-        std::size_t missing = least - taken_.size();
-        for (std::uint32_t i = 0; i < n && missing > 0; ++i)
-            if (occluded_[i] && std::find(taken_.begin(), taken_.end(), i) == taken_.end()) taken_.push_back(i), --missing;
-        std::sort(taken_.begin(), taken_.end());
     }
     return taken_;
 }

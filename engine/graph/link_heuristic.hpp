@@ -15,7 +15,7 @@ public:
     /// `codes` are candidates of a node, `distances` their distances from it, ascending. Returns the places of at most
     /// `limit` taken ones, ascending. Valid until the next call.
     std::span<const std::uint32_t> take(const LocalCodes& codes, std::span<const std::uint32_t> distances,
-                                        std::size_t limit, std::size_t least = 0);
+                                        std::size_t limit);
 
 private:
     std::vector<std::uint32_t> distance_, row_, occluded_, taken_;

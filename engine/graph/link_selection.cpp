@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <cstdlib>
 namespace nphd {
 
 namespace {
@@ -10,13 +9,12 @@ namespace {
 constexpr std::size_t considered(std::uint32_t limit) { return std::max<std::size_t>(256, 2 * std::size_t{limit}); }
 }  // namespace
 
-static unsigned LF=getenv("LF")?(unsigned)atoi(getenv("LF")):0,LC=getenv("LC")?(unsigned)atoi(getenv("LC")):0;
 void LinkSelection::prune_list(const RecordArray& codes, NodeId node, std::uint32_t limit, CandidateLists& lists) {
     const std::span<const NodeId> ids = lists.ids(node);
     const std::span<const std::uint16_t> distances = lists.distances(node);
     local_.load(codes, ids);
     distances_.assign(distances.begin(), distances.end());
-    lists.keep(node, heuristic_.take(local_, distances_, limit, LF));
+    lists.keep(node, heuristic_.take(local_, distances_, limit));
 }
 
 std::span<const NodeId> LinkSelection::choose(const RecordArray& codes, NodeId node, const CandidateLists& lists,
@@ -45,7 +43,7 @@ std::span<const NodeId> LinkSelection::choose(const RecordArray& codes, NodeId n
     for (const PackedEdge e : edges_) distances_.push_back(edge_distance(e));
     local_.load(codes, ids_);
     links_.clear();
-    for (const std::uint32_t i : heuristic_.take(local_, distances_, limit, LC)) links_.push_back(ids_[i]);
+    for (const std::uint32_t i : heuristic_.take(local_, distances_, limit)) links_.push_back(ids_[i]);
     return links_;
 }
 

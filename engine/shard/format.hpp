@@ -63,19 +63,19 @@ inline constexpr std::uint32_t kMaxLevels = 8;
 inline constexpr std::uint32_t kMaxDegree = 512;  // link slots per node
 
 struct LaneRecord {
-    std::uint32_t code_bytes;           // length of every code of this lane, 0 .. kMaxCodeBytes
-    std::uint32_t record_bytes;         // of a code: code_bytes rounded up to whole words, at least 8
-    std::uint32_t nodes;                // distinct codes, > 0
-    std::uint32_t postings;             // row ids, >= nodes
-    std::uint64_t posting_base;         // number of the lane's first posting within the shard (tombstone bit)
-    std::uint32_t degree;               // link slots per node on level 0; 0: no graph, the lane is scanned
-    std::uint32_t upper_degree;         // link slots per entry on upper levels
-    std::uint32_t prefix_bytes;         // half of the links were chosen by this prefix; 0: none
-    std::uint32_t levels;               // upper levels, 0 .. kMaxLevels; the highest one is scanned for the entry
+    std::uint32_t code_bytes;                 // length of every code of this lane, 0 .. kMaxCodeBytes
+    std::uint32_t record_bytes;               // of a code: code_bytes rounded up to whole words, at least 8
+    std::uint32_t nodes;                      // distinct codes, > 0
+    std::uint32_t postings;                   // row ids, >= nodes
+    std::uint64_t posting_base;               // number of the lane's first posting within the shard (tombstone bit)
+    std::uint32_t degree;                     // link slots per node on level 0; 0: no graph, the lane is scanned
+    std::uint32_t upper_degree;               // link slots per entry on upper levels
+    std::uint32_t prefix_bytes;               // half of the links were chosen by this prefix; 0: none
+    std::uint32_t levels;                     // upper levels, 0 .. kMaxLevels; the highest one is scanned for the entry
     std::uint32_t level_entries[kMaxLevels];  // [l - 1]: entries of upper level l
-    std::uint32_t first_section;        // in the section table
+    std::uint32_t first_section;              // in the section table
     std::uint32_t sections;
-    std::uint32_t calibration[16];      // effort -> recall curve of the lane, for later; 0 while unknown
+    std::uint32_t calibration[16];  // effort -> recall curve of the lane, for later; 0 while unknown
     std::uint32_t reserved[8];
 };
 static_assert(sizeof(LaneRecord) == 176);

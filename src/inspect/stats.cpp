@@ -60,7 +60,7 @@ static HeapTuple index_stats(FunctionCallInfo fcinfo, Relation index) {
         Int64GetDatum(postings - dead + pending),
         Int64GetDatum(dead + pending_dead),
         Int64GetDatum(pending),
-        Int64GetDatum(static_cast<int64>(RelationGetNumberOfBlocks(index)) * BLCKSZ),
+        Int64GetDatum(static_cast<int64>(meta.alloc_end) * BLCKSZ),
         Int32GetDatum(static_cast<int32>(meta.format_version)),
         Int64GetDatum(static_cast<int64>(meta.manifest_version)),
     };

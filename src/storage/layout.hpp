@@ -41,7 +41,7 @@ struct MetaPage {
     uint32 magic;
     uint32 format_version;
     uint64 incarnation;  // random id of the index, stamped on every page
-    uint32 crc;          // CRC-32C of this struct with crc = 0: a damaged alloc_end would make the file grow without end
+    uint32 crc;  // CRC-32C of this struct with crc = 0: a damaged alloc_end would make the file grow without end
     uint32 reserved0;
     IndexOptions options;
 

@@ -16,7 +16,7 @@ struct PendingReader {
     uint64 segment_id;
     BlockNumber next;   // InvalidBlockNumber: at the end
     BlockNumber block;  // of the page last read
-    BlockNumber end;  // of the file, as far as known
+    BlockNumber end;    // of the file, as far as known
     uint32 position;    // of the next page in its segment: bounds the walk
     BufferAccessStrategy strategy;
 };

@@ -48,6 +48,10 @@ FROM generate_series(3, 1200, 12) AS i;
 SELECT recall(related, exact => true) = 1, recall(unrelated, exact => true) = 1, recall(short, exact => true) = 1 FROM am_queries;
 -- Out of the box.
 SELECT recall(related) >= 0.95 AS related, recall(short) >= 0.90 AS short, recall(long) >= 0.95 AS long FROM am_queries;
+-- What the planner builds on the order holds: no distance comes twice.
+SELECT count(*) AS disordered FROM am_queries, unnest(related || unrelated || short) AS query,
+       LATERAL (SELECT count(*) AS n, count(DISTINCT d) AS n_distinct FROM (SELECT DISTINCT code <-> query AS d FROM am_recall ORDER BY d LIMIT 20) AS s) AS x
+WHERE n <> n_distinct;
 -- With the visits limited, ef_search alone says how far a search goes: a larger one finds more, even where all is equally far away.
 SET nphd.visit_limit = 200;
 SELECT recall(related, 10) >= 0.95 AS related, recall(short, 10) >= 0.90 AS short, recall(unrelated, 10) >= 0.15 AS unrelated FROM am_queries;

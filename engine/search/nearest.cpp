@@ -84,6 +84,9 @@ struct NearestSearch::State {
     std::size_t used = 0;
     BatchSpace space;
     std::uint64_t handed_out = 0;
+    DistanceKey last_key = 0;      // of the last hit
+    std::vector<NearestHit> late;  // nearer than a hit that was handed out before they were found
+    std::size_t next_late = 0;
     std::uint64_t budget = 0;  // what is left of the step
 
     void spend(std::uint64_t work) { budget -= std::min(budget, work); }
@@ -95,6 +98,7 @@ struct NearestSearch::State {
     void walk(LaneSearch& lane, std::uint64_t key);
     void give_way(LaneSearch& lane);
     LaneSearch* in_doubt(std::uint64_t key);
+    Step hand_out_late(NearestHit& out);
 };
 
 NearestSearch::NearestSearch() : state_(std::make_unique<State>()) {}
@@ -107,6 +111,9 @@ void NearestSearch::reset(std::span<const std::uint8_t> query, const NearestOpti
     s.counters = {};
     s.used = 0;
     s.handed_out = 0;
+    s.last_key = 0;
+    s.late.clear();
+    s.next_late = 0;
 }
 
 std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std::uint8_t> dead) {
@@ -200,6 +207,15 @@ void NearestSearch::State::walk(LaneSearch& lane, std::uint64_t key) {
     spend(lane.walk.take_work() * kWalkFactor);
 }
 
+/// All else was handed out.
+NearestSearch::Step NearestSearch::State::hand_out_late(NearestHit& out) {
+    if (next_late == 0)
+        std::sort(late.begin(), late.end(), [](const NearestHit& a, const NearestHit& b) { return a.key < b.key; });
+    if (next_late == late.size()) return Step::end;
+    out = late[next_late++];
+    return Step::hit;
+}
+
 NearestSearch::Step NearestSearch::step(NearestHit& out) {
     State& s = *state_;
     s.budget = kStepWork;
@@ -213,7 +229,7 @@ NearestSearch::Step NearestSearch::step(NearestHit& out) {
     for (;;) {
         const Front front = s.front();
         LaneSearch* const doubtful = s.in_doubt(front.key);
-        if (!doubtful && front.key == kBeyondAllKeys) return Step::end;
+        if (!doubtful && front.key == kBeyondAllKeys) return s.hand_out_late(out);
         if (s.budget == 0) return Step::more;
         if (doubtful) {
             if (doubtful->walking)
@@ -228,8 +244,14 @@ NearestSearch::Step NearestSearch::step(NearestHit& out) {
         const bool live = lane.query.live(node_of(front.node), work);
         s.spend(work);
         if (!live) continue;
+        out = {static_cast<DistanceKey>(front.key), static_cast<std::uint32_t>(front.lane), node_of(front.node), false};
+        if (out.key < s.last_key) {
+            out.late = true;
+            s.late.push_back(out);
+            continue;
+        }
+        s.last_key = out.key;
         ++s.handed_out;
-        out = {static_cast<DistanceKey>(front.key), static_cast<std::uint32_t>(front.lane), node_of(front.node)};
         return Step::hit;
     }
 }

@@ -37,13 +37,15 @@ struct NearestHit {
     DistanceKey key;
     std::uint32_t lane;  // as returned by add_lane
     NodeId node;
+    bool late;  // nearer than hits before it; all that are late come at the end of the stream
 };
 
 /// A resumable search. Hits come in ascending distance, each node at most once, and the stream ends only when every
-/// node of every lane that has a live posting was returned; a node that the graph finds too late comes at once, out of
-/// order. Lanes without a graph, lanes whose frontier ran dry and lanes of which a large part was already visited are
-/// scanned, in batches of growing size and bounded memory. Objects are meant to be reused: reset() keeps the buffers.
-/// Throws std::bad_alloc; page contents are bounds-checked, never trusted.
+/// node of every lane that has a live posting was returned. A node that the graph finds only after a farther one was
+/// handed out is late: it waits until nothing else is left, so that the order is broken at the very end only. Lanes
+/// without a graph, lanes whose frontier ran dry and lanes of which a large part was already visited are scanned, in
+/// batches of growing size and bounded memory. Objects are meant to be reused: reset() keeps the buffers. Throws
+/// std::bad_alloc; page contents are bounds-checked, never trusted.
 class NearestSearch {
 public:
     NearestSearch();

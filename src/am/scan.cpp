@@ -44,6 +44,7 @@ struct ScanRun {
     // The node whose postings are being handed out.
     bool have_node;
     DistanceKey node_key;
+    bool node_late;  // comes after everything else
     double node_distance;
     OpenLane node_lane;
     LaneView::PostingRange node_rows;
@@ -211,6 +212,7 @@ bool fetch_node(ScanRun* run) {
         run->search_done = step == NearestSearch::Step::end;
         run->have_node = step == NearestSearch::Step::hit;
         run->node_key = hit.key;
+        run->node_late = hit.late;
     }
     return run->have_node;
 }
@@ -270,7 +272,7 @@ bool next_nearest(IndexScanDesc scan, ScanRun* run) {
         const PendingHit* pending = pending_nearest_peek(&run->pending);
         const bool incomparable = pending != nullptr && pending->incomparable;
         const bool node = !incomparable && fetch_node(run);
-        if (pending != nullptr && (!node || pending->key < run->node_key)) {
+        if (pending != nullptr && (!node || run->node_late || pending->key < run->node_key)) {
             const PendingHit hit = *pending;
             pending_nearest_take(&run->pending);
             return incomparable ? return_incomparable(scan, hit.row) : return_row(scan, hit.row, &hit.distance);

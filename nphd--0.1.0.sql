@@ -298,10 +298,11 @@ CREATE OPERATOR CLASS bitvec_jaccard_ops FOR TYPE bitvec USING nphd AS
     OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops;
 
 -- Maintenance and inspection
-CREATE FUNCTION nphd_compact(index regclass) RETURNS int8 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+CREATE FUNCTION nphd_compact(index regclass, "full" boolean DEFAULT false) RETURNS int8
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
 
-COMMENT ON FUNCTION nphd_compact(regclass) IS
-    'folds the pending rows of an nphd index into a shard now, as VACUUM does; returns their number';
+COMMENT ON FUNCTION nphd_compact(regclass, boolean) IS
+    'folds the pending rows of an nphd index and merges what is due now; full: makes one shard of everything and shortens the file; returns the number of pending rows';
 
 CREATE FUNCTION nphd_index_stats(
     index regclass,
@@ -313,6 +314,7 @@ CREATE FUNCTION nphd_index_stats(
     OUT dead int8,
     OUT pending int8,
     OUT bytes int8,
+    OUT unused_bytes int8,
     OUT format_version int4,
     OUT manifest_version int8
 ) RETURNS record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;

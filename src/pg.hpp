@@ -36,6 +36,7 @@ extern "C" {
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
+#include "catalog/storage.h"
 #include "commands/progress.h"
 #include "commands/tablespace.h"
 #include "commands/vacuum.h"
@@ -56,10 +57,13 @@ extern "C" {
 #include "port/pg_crc32c.h"
 #include "postmaster/autovacuum.h"
 #include "storage/bufmgr.h"
+#include "storage/condition_variable.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "storage/smgr.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
@@ -72,6 +76,7 @@ extern "C" {
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/selfuncs.h"
 #include "utils/snapmgr.h"
 #include "utils/sortsupport.h"
@@ -143,6 +148,24 @@ inline void test_for_old_snapshot(Snapshot snapshot, Relation rel, Page page) {
 #endif
 }
 
+/// Whether the checksum and header of a page copy are good.
+inline bool page_is_verified(Page page, BlockNumber block) {
+#if PG_VERSION_NUM >= 180000
+    bool checksum_failed = false;
+    return PageIsVerified(page, block, 0, &checksum_failed);
+#else
+    return PageIsVerifiedExtended(page, block, 0);
+#endif
+}
+
+/// What an error left of a buffer's content lock and I/O.
+inline void release_buffer_io() {
+#if PG_VERSION_NUM < 160000
+    AbortBufferIO();
+#endif
+    UnlockBuffers();
+}
+
 inline void vacuum_pause() {
 #if PG_VERSION_NUM >= 180000
     vacuum_delay_point(false);
@@ -158,6 +181,9 @@ inline bool in_autovacuum() {
     return IsAutoVacuumWorkerProcess();
 #endif
 }
+
+/// A VACUUM that must come to its end to keep transaction ids from running out.
+inline bool vacuum_is_urgent() { return (MyProc->statusFlags & PROC_VACUUM_FOR_WRAPAROUND) != 0; }
 
 inline bool owns_relation(Oid relation, Oid role) {
 #if PG_VERSION_NUM >= 160000

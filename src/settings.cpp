@@ -1,5 +1,7 @@
 #include "src/settings.hpp"
 
+#include "src/faults.hpp"
+
 #include "engine/search/nearest.hpp"
 
 namespace nphd {
@@ -31,6 +33,13 @@ void define_settings() {
                              "buffers into the backend's memory.",
                              &shard_access_choice, static_cast<int>(ShardAccess::mapped), shard_access_choices,
                              PGC_USERSET, 0, nullptr, assign_shard_access, nullptr);
+    DefineCustomBoolVariable("nphd.background_maintenance",
+                             "Lets inserts and VACUUM start a background worker that folds and merges.", nullptr,
+                             &settings.background, true, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("nphd.pending_limit", "Size of the pending area from which on it is folded.", nullptr,
+                            &settings.pending_limit_kb, 1024, 64, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, nullptr,
+                            nullptr, nullptr);
+    define_fault_setting();
     MarkGUCPrefixReserved("nphd");
 }
 

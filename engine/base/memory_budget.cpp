@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace nphd {
 
 namespace {
@@ -26,7 +28,9 @@ void* MemoryBudget::allocate(std::size_t bytes) {
         if (block != MAP_FAILED && length >= kHugePage) madvise(block, length, MADV_HUGEPAGE);
     } else {
         const std::size_t at = spill_end_.fetch_add(length);
-        if (posix_fallocate(spill_fd_, static_cast<off_t>(at), static_cast<off_t>(length)) == 0)
+        int error = EINTR;
+        while (error == EINTR) error = posix_fallocate(spill_fd_, static_cast<off_t>(at), static_cast<off_t>(length));
+        if (error == 0)
             block = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, spill_fd_, static_cast<off_t>(at));
     }
     if (block == MAP_FAILED) {

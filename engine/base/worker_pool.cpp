@@ -44,8 +44,8 @@ void parallel_for(unsigned threads, std::size_t tasks, const std::function<void(
         helpers.reserve(threads - 1);
         try {
             for (unsigned i = 1; i < threads && i < tasks; ++i) helpers.emplace_back(work);
-        } catch (const std::system_error&) {
-            // No further thread to be had: those that run, and this one, do the work.
+        } catch (...) {
+            // No further thread, or no memory for one, to be had: those that run, and this one, do the work.
         }
     }
     work();

@@ -61,6 +61,8 @@ public:
         found_bits_.set(b);
     }
     std::size_t size() const noexcept { return pool_.size(); }
+    /// Memory held.
+    std::size_t bytes() const noexcept { return pool_.capacity() * sizeof(Entry); }
 
     std::uint32_t bucket_of(std::uint32_t raw) const noexcept { return raw >> shift_; }
     std::uint32_t least_raw(std::uint32_t bucket) const noexcept { return bucket << shift_; }

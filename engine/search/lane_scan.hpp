@@ -24,6 +24,8 @@ public:
     std::uint32_t bound() const noexcept { return started_ ? raw_of(watermark_) : 0; }
 
     std::uint64_t codes_read() const noexcept { return codes_read_; }
+    /// Memory held.
+    std::size_t bytes() const noexcept { return batch_.capacity() * sizeof(RankedNode); }
 
     /// Goes on with the next pass, which an empty and not exhausted scan needs. Returns whether the pass is complete;
     /// stops when `budget` (units of 32 bytes) is used up. `skip(node)` says which nodes are none of ours.

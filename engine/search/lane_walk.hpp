@@ -40,6 +40,8 @@ public:
     void pop();
 
     std::uint64_t expanded() const noexcept { return expanded_; }
+    /// Memory held, but for what grows with the lane only.
+    std::size_t bytes() const noexcept { return candidates_.bytes() + opened_.capacity() * sizeof(RankedNode); }
     /// Units of 32 bytes read since the last call, about.
     std::uint64_t take_work() noexcept;
 

@@ -261,6 +261,12 @@ double NearestSearch::distance(const NearestHit& hit) const noexcept {
     return nphd::distance(state_->options.metric, state_->query.bytes(), view.code(hit.node));
 }
 
+std::size_t NearestSearch::bytes_kept() const noexcept {
+    std::size_t bytes = state_->late.capacity() * sizeof(NearestHit);
+    for (const auto& lane : state_->lanes) bytes += lane->walk.bytes() + lane->scan.bytes();
+    return bytes;
+}
+
 const NearestCounters& NearestSearch::counters() const noexcept {
     State& s = *state_;
     s.counters.distances = s.counters.expanded = 0;

@@ -67,6 +67,8 @@ public:
     /// The exact distance of a hit, as the SQL operator computes it.
     double distance(const NearestHit&) const noexcept;
     const NearestCounters& counters() const noexcept;
+    /// About how much memory the object holds on to between searches.
+    std::size_t bytes_kept() const noexcept;
 
 private:
     struct State;

@@ -2,6 +2,9 @@
 
 -- A scan that is turned off counts as so dear that the rest of the plan would be compiled for it.
 SET jit = off;
+-- What maintenance does shall not depend on when a worker gets to it.
+LOAD 'nphd';
+SET nphd.background_maintenance = off;
 
 -- The n-th made code of so many bytes, at most 64: unrelated to every other.
 CREATE FUNCTION made_code(n bigint, bytes integer DEFAULT 32) RETURNS bitvec

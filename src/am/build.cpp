@@ -4,8 +4,8 @@
 #include "src/am/am.hpp"
 #include "src/am/indexable.hpp"
 #include "src/am/options.hpp"
-#include "src/maintenance/fold.hpp"
-#include "src/maintenance/shard_job.hpp"
+#include "src/faults.hpp"
+#include "src/maintenance/rebuild.hpp"
 
 namespace nphd {
 
@@ -70,9 +70,11 @@ IndexBuildResult* nphdbuild(Relation heap, Relation index, IndexInfo* info) {
     const IndexOptions options = index_options(index);
     meta_create(index, MAIN_FORKNUM, options);
 
+    NPHD_FAULT("build.begin");
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseLoad);
     LoadState load{shard_job_create(maintenance_work_mem), 0};
     const double heap_rows = table_index_build_scan(heap, index, info, true, true, load_row, &load, nullptr);
+    NPHD_FAULT("build.loaded");
     if (load.rows > 0) {
         shard_job_run(load.job, options, maintenance_threads(heap), report_progress);
         pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseWrite);

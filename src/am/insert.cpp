@@ -1,5 +1,6 @@
 #include "src/am/am.hpp"
 #include "src/am/indexable.hpp"
+#include "src/maintenance/background.hpp"
 #include "src/storage/pending.hpp"
 
 namespace nphd {
@@ -9,7 +10,8 @@ bool nphdinsert(Relation index, Datum* values, bool* isnull, ItemPointer row, Re
     if (isnull[0]) return false;
     Bitvec* value = bitvec_of(values[0]);
     check_indexable(bytes_of(value));
-    pending_append(index, row, bytes_of(value));
+    const uint32 pages = pending_append(index, row, bytes_of(value));
+    if (pages > 0) background_start_if_due(index, pages);
     free_if_copy(value, values[0]);
     return false;
 }

@@ -48,10 +48,13 @@ static void consider(PendingNearest* p, const PendingHit& hit) {
     }
 }
 
-static void pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
+// False: moved.
+static bool pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
     PGAlignedBlock page;
     PendingReader reader = pending_reader(p->index, *p->meta, id, head);
-    while (pending_next_page(&reader, page.data)) {
+    for (;;) {
+        const PageRead read = pending_next_page(&reader, page.data);
+        if (read != PageRead::page) return read == PageRead::end;
         PendingCursor cursor = pending_cursor(page.data);
         while (const PendingEntry* entry = pending_next_entry(p->index, reader.block, &cursor)) {
             if (entry->dead()) continue;
@@ -65,27 +68,31 @@ static void pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
     }
 }
 
-static void next_batch(PendingNearest* p) {
+static bool next_batch(PendingNearest* p) {
     p->capacity = p->capacity == 0 ? kFirstBatch : Min(p->capacity * kBatchGrowth, largest_batch());
     if (p->batch != nullptr) pfree(p->batch);
     p->batch = static_cast<PendingHit*>(MemoryContextAllocHuge(p->context, p->capacity * sizeof(PendingHit)));
     p->n = p->next = 0;
-    for (uint32 i = 0; i < p->n_segments; ++i) pass_over_segment(p, p->segments[i].id, p->segments[i].head);
-    pass_over_segment(p, p->meta->segment_id, p->meta->segment_head);
+    for (uint32 i = 0; i < p->n_segments; ++i)
+        if (!pass_over_segment(p, p->segments[i].id, p->segments[i].head)) return false;
+    if (!pass_over_segment(p, p->meta->segment_id, p->meta->segment_head)) return false;
     std::sort_heap(p->batch, p->batch + p->n, nearer);
     p->exhausted = p->n < p->capacity;
+    return true;
 }
 
-const PendingHit* pending_nearest_peek(PendingNearest* p) {
+bool pending_nearest_peek(PendingNearest* p, const PendingHit** hit) {
+    *hit = nullptr;
     while (p->next == p->n) {
-        if (p->exhausted) return nullptr;
+        if (p->exhausted) return true;
         if (p->n > 0) {
             p->watermark = p->batch[p->n - 1];
             p->have_watermark = true;
         }
-        next_batch(p);
+        if (!next_batch(p)) return false;
     }
-    return &p->batch[p->next];
+    *hit = &p->batch[p->next];
+    return true;
 }
 
 }  // namespace nphd

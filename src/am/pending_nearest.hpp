@@ -37,8 +37,9 @@ struct PendingNearest {
 PendingNearest pending_nearest(Relation index, const MetaPage* meta, const SegmentEntry* segments, uint32 n_segments,
                                Metric metric, CodeBytes query);
 
-/// The nearest pending row not taken yet, or null.
-const PendingHit* pending_nearest_peek(PendingNearest* pending);
+/// *hit becomes the nearest pending row not taken yet, or null. False: the segments have become a shard and their pages
+/// got another use.
+[[nodiscard]] bool pending_nearest_peek(PendingNearest* pending, const PendingHit** hit);
 inline void pending_nearest_take(PendingNearest* pending) { pending->next++; }
 
 }  // namespace nphd

@@ -6,7 +6,7 @@ namespace nphd {
 
 // Our access method is the one whose handler is nphd_handler of this library; asking the relation avoids a look-up by
 // name, which another extension could have taken.
-static bool is_nphd_index(Relation rel) {
+bool is_nphd_index(Relation rel) {
     return rel->rd_rel->relkind == RELKIND_INDEX && rel->rd_indam != nullptr && rel->rd_indam->ambuild == nphdbuild;
 }
 

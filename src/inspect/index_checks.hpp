@@ -5,6 +5,9 @@
 
 namespace nphd {
 
+/// Whether the relation, open, is an index of our access method.
+bool is_nphd_index(Relation rel);
+
 /// Opens an nphd index under `lock`. ERROR 42809 for anything else, 0A000 for another session's temporary index, 55000
 /// for an invalid one.
 Relation open_nphd_index(Oid oid, LOCKMODE lock);

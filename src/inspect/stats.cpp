@@ -1,6 +1,7 @@
 // nphd_index_stats(regclass) and nphd_index_lanes(regclass): what an index consists of.
 
 #include "src/inspect/index_checks.hpp"
+#include "src/storage/allocation.hpp"
 #include "src/storage/pending.hpp"
 #include "src/storage/shard_cache.hpp"
 
@@ -18,14 +19,43 @@ static const char* metric_name(uint32 metric) {
     return "unknown";
 }
 
-static void count_segment(Relation index, const MetaPage& meta, uint64 id, BlockNumber head, int64* live, int64* dead) {
+namespace {
+struct Counts {
+    int64 lanes, codes, postings, dead, pending, pending_dead;
+};
+}  // namespace
+
+// False: the segment has become a shard meanwhile.
+static bool count_segment(Relation index, const MetaPage& meta, uint64 id, BlockNumber head, Counts* counts) {
     PGAlignedBlock page;
     PendingReader reader = pending_reader(index, meta, id, head);
-    while (pending_next_page(&reader, page.data)) {
+    for (;;) {
+        const PageRead read = pending_next_page(&reader, page.data);
+        if (read != PageRead::page) return read == PageRead::end;
         PendingCursor cursor = pending_cursor(page.data);
         while (const PendingEntry* entry = pending_next_entry(index, reader.block, &cursor))
-            ++*(entry->dead() ? dead : live);
+            ++(entry->dead() ? counts->pending_dead : counts->pending);
     }
+}
+
+// False: parts of the index moved meanwhile.
+static bool count(Relation index, const MetaPage& meta, const ManifestDraft& manifest, Counts* counts) {
+    *counts = {};
+    ListCell* cell;
+    foreach (cell, manifest.shards) {
+        const auto* entry = static_cast<ShardEntry*>(lfirst(cell));
+        const CachedShard* shard = shard_acquire(index, meta, *entry);
+        if (shard == nullptr) return false;
+        counts->lanes += entry->lanes;
+        counts->codes += static_cast<int64>(entry->nodes);
+        counts->postings += static_cast<int64>(entry->postings);
+        counts->dead += static_cast<int64>(shard->dead);
+    }
+    foreach (cell, manifest.segments) {
+        const auto* segment = static_cast<SegmentEntry*>(lfirst(cell));
+        if (!count_segment(index, meta, segment->id, segment->head, counts)) return false;
+    }
+    return count_segment(index, meta, meta.segment_id, meta.segment_head, counts);
 }
 
 static HeapTuple index_stats(FunctionCallInfo fcinfo, Relation index) {
@@ -33,34 +63,24 @@ static HeapTuple index_stats(FunctionCallInfo fcinfo, Relation index) {
     if (get_call_result_type(fcinfo, nullptr, &columns) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "return type must be a row type");
     MetaPage meta;
-    meta_read(index, &meta);
-    const ManifestDraft manifest = manifest_draft(index, meta);
-
-    int64 lanes = 0, codes = 0, postings = 0, dead = 0, pending = 0, pending_dead = 0;
-    ListCell* cell;
-    foreach (cell, manifest.shards) {
-        const auto* entry = static_cast<ShardEntry*>(lfirst(cell));
-        CachedShard* shard = shard_acquire(index, meta, *entry);
-        lanes += entry->lanes;
-        codes += static_cast<int64>(entry->nodes);
-        postings += static_cast<int64>(entry->postings);
-        dead += static_cast<int64>(shard->dead);
-    }
-    foreach (cell, manifest.segments) {
-        const auto* segment = static_cast<SegmentEntry*>(lfirst(cell));
-        count_segment(index, meta, segment->id, segment->head, &pending, &pending_dead);
-    }
-    count_segment(index, meta, meta.segment_id, meta.segment_head, &pending, &pending_dead);
+    ManifestDraft manifest;
+    Counts counts;
+    do {
+        CHECK_FOR_INTERRUPTS();
+        meta_read(index, &meta);
+        manifest = manifest_draft(index, &meta);
+    } while (!count(index, meta, manifest, &counts));
 
     const Datum values[] = {
         CStringGetTextDatum(metric_name(meta.options.metric)),
         Int32GetDatum(list_length(manifest.shards)),
-        Int64GetDatum(lanes),
-        Int64GetDatum(codes),
-        Int64GetDatum(postings - dead + pending),
-        Int64GetDatum(dead + pending_dead),
-        Int64GetDatum(pending),
+        Int64GetDatum(counts.lanes),
+        Int64GetDatum(counts.codes),
+        Int64GetDatum(counts.postings - counts.dead + counts.pending),
+        Int64GetDatum(counts.dead + counts.pending_dead),
+        Int64GetDatum(counts.pending),
         Int64GetDatum(static_cast<int64>(meta.alloc_end) * BLCKSZ),
+        Int64GetDatum(static_cast<int64>(unused_blocks(&manifest)) * BLCKSZ),
         Int32GetDatum(static_cast<int32>(meta.format_version)),
         Int64GetDatum(static_cast<int64>(meta.manifest_version)),
     };
@@ -69,23 +89,50 @@ static HeapTuple index_stats(FunctionCallInfo fcinfo, Relation index) {
     return heap_form_tuple(BlessTupleDesc(columns), const_cast<Datum*>(values), nulls);
 }
 
+// The shards of a manifest, all of them open; null: some moved meanwhile.
+static CachedShard** open_all(Relation index, const MetaPage& meta, const ManifestDraft& manifest) {
+    auto** shards = static_cast<CachedShard**>(palloc(sizeof(CachedShard*) * (list_length(manifest.shards) + 1)));
+    ListCell* cell;
+    foreach (cell, manifest.shards) {
+        CachedShard* shard = shard_acquire(index, meta, *static_cast<ShardEntry*>(lfirst(cell)));
+        if (shard == nullptr) return nullptr;
+        shards[foreach_current_index(cell)] = shard;
+    }
+    return shards;
+}
+
+static int64 count_dead(const CachedShard* shard, const LaneView& lane) {
+    static constexpr uint32 kSlice = 1u << 20;
+    int64 dead = 0;
+    for (uint32 p = 0; p < lane.postings; ++p) {
+        if (p % kSlice == 0) CHECK_FOR_INTERRUPTS();
+        dead += posting_dead(shard, lane.posting_base + p);
+    }
+    return dead;
+}
+
+// All that is shown of a lane was copied when its shard was opened.
 static void put_lanes(ReturnSetInfo* result, Relation index) {
     MetaPage meta;
-    meta_read(index, &meta);
-    const ManifestDraft manifest = manifest_draft(index, meta);
+    ManifestDraft manifest;
+    CachedShard** shards;
+    do {
+        CHECK_FOR_INTERRUPTS();
+        meta_read(index, &meta);
+        manifest = manifest_draft(index, &meta);
+        shards = open_all(index, meta, manifest);
+    } while (shards == nullptr);
     ListCell* cell;
     foreach (cell, manifest.shards) {
         const auto* entry = static_cast<ShardEntry*>(lfirst(cell));
-        CachedShard* shard = shard_acquire(index, meta, *entry);
+        const CachedShard* shard = shards[foreach_current_index(cell)];
         for (const LaneView& lane : shard->view->lanes) {
-            int64 dead = 0;
-            for (uint32 p = 0; p < lane.postings; ++p) dead += posting_dead(shard, lane.posting_base + p);
             const Datum values[] = {
                 Int64GetDatum(static_cast<int64>(entry->generation)),
                 Int32GetDatum(static_cast<int32>(lane.code_bytes * 8)),
                 Int64GetDatum(lane.nodes),
                 Int64GetDatum(lane.postings),
-                Int64GetDatum(dead),
+                Int64GetDatum(count_dead(shard, lane)),
                 BoolGetDatum(lane.has_graph()),
                 Int32GetDatum(static_cast<int32>(lane.levels)),
             };

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include "src/faults.hpp"
 #include "src/guard.hpp"
 #include "src/storage/blocks.hpp"
+#include "src/storage/sigbus_guard.hpp"
 
 namespace nphd {
 
@@ -29,12 +31,13 @@ static void destroy_job(void* arg) { delete *static_cast<ShardJob**>(arg); }
 // A descriptor of our own of an already removed temporary file. PostgreSQL's virtual file could be closed behind our
 // back.
 static int open_spill_file() {
+    PrepareTempTablespaces();
+    const File file = OpenTemporaryFile(false);
     if (!AcquireExternalFD())
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor left for a temporary file")));
-    PrepareTempTablespaces();
-    const File file = OpenTemporaryFile(false);
     const int fd = dup(FileGetRawDesc(file));
+    if (fd < 0) ReleaseExternalFD();
     FileClose(file);
     if (fd < 0) ereport(ERROR, (errcode_for_file_access(), errmsg("could not duplicate a temporary file: %m")));
     return fd;
@@ -103,20 +106,19 @@ ShardExtents shard_job_extents(const ShardJob* job) {
 static void write_sealed_pages(ShardJob* job, Relation index, const MetaPage& meta, const ShardExtents& extents) {
     // The ring keeps a shard that will be read through its mapping from filling the buffer pool.
     BufferAccessStrategy ring = GetAccessStrategy(BAS_BULKWRITE);
+    PGAlignedBlock image;
     for (uint32 i = 0; i < extents.pages; ++i) {
         CHECK_FOR_INTERRUPTS();
-        Buffer buffer = block_create(index, extents.first_block + i, ring);
-        START_CRIT_SECTION();
-        Page page = BufferGetPage(buffer);
-        PageInit(page, BLCKSZ, 0);
-        reinterpret_cast<PageHeader>(page)->pd_lower = BLCKSZ;
-        job->build->fill_page(i, meta.incarnation, extents.generation, reinterpret_cast<uint8*>(page));
-        MarkBufferDirty(buffer);
-        if (RelationNeedsWAL(index)) log_newpage_buffer(buffer, true);
-        END_CRIT_SECTION();
-        UnlockReleaseBuffer(buffer);
+        NPHD_FAULT("write.page");
+        // The layout may lie in the temporary file, whose reading can fail: outside of the critical section.
+        if (!survives_sigbus([&] {
+                job->build->fill_page(i, meta.incarnation, extents.generation, reinterpret_cast<uint8*>(image.data));
+            }))
+            ereport(ERROR, (errcode(ERRCODE_IO_ERROR), errmsg("could not read a temporary file")));
+        block_write_sealed(index, block_create(index, extents.first_block + i, ring), image.data);
     }
     FreeAccessStrategy(ring);
+    NPHD_FAULT("write.before_flush");
     blocks_flush(index, extents.first_block, extents.pages);
 }
 

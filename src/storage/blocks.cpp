@@ -19,9 +19,28 @@ Buffer block_create(Relation index, BlockNumber block, BufferAccessStrategy stra
     return ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, strategy);
 }
 
+void block_write_sealed(Relation index, Buffer buffer, const char* image) {
+    START_CRIT_SECTION();
+    Page page = BufferGetPage(buffer);
+    PageInit(page, BLCKSZ, 0);
+    reinterpret_cast<PageHeader>(page)->pd_lower = BLCKSZ;
+    memcpy(page + kPageStampOffset, image + kPageStampOffset, BLCKSZ - kPageStampOffset);
+    MarkBufferDirty(buffer);
+    if (RelationNeedsWAL(index)) log_newpage_buffer(buffer, true);
+    END_CRIT_SECTION();
+    UnlockReleaseBuffer(buffer);
+}
+
 void blocks_flush(Relation index, BlockNumber first, uint32 count) {
     // Buffers of a temporary relation are this backend's own, and nobody maps its files.
     if (RelationUsesLocalBuffers(index)) return;
+    // Asking for a block that is not in the pool has the kernel read it ahead. For a run that is large beside the pool,
+    // one pass over the pool is cheaper, and asks for nothing.
+    static constexpr uint32 kPoolShare = 5;
+    if (count > static_cast<uint32>(NBuffers) / kPoolShare) {
+        FlushRelationBuffers(index);
+        return;
+    }
     for (uint32 i = 0; i < count; ++i) {
         CHECK_FOR_INTERRUPTS();
         // PrefetchBuffer is the public way to ask "is it in the pool?". Its answer is a hint: if the buffer holds

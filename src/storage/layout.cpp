@@ -15,16 +15,34 @@ void init_page(Page page, PageKind kind, uint64 incarnation, uint64 generation, 
     stamp->position = position;
 }
 
-void check_page(Relation index, Buffer buffer, PageKind kind, uint64 incarnation, uint64 generation) {
-    Page page = BufferGetPage(buffer);
+static bool sound_header(PageHeader header, PageKind kind) {
+    if (header->pd_upper != BLCKSZ || header->pd_special != BLCKSZ || header->pd_lower > BLCKSZ) return false;
+    switch (kind) {
+        case PageKind::meta:
+            return header->pd_lower == kMetaPageEnd;
+        case PageKind::tombstones:
+            return header->pd_lower == BLCKSZ;
+        case PageKind::pending:
+            return header->pd_lower >= kPendingDataOffset;
+        default:
+            return header->pd_lower >= kPageDataOffset;
+    }
+}
+
+const char* page_fault(Page page, PageKind kind, uint64 incarnation, uint64 generation, uint32 position) {
     const PageStamp* stamp = page_stamp(page);
-    if (PageIsNew(page)) report_damage(index, BufferGetBlockNumber(buffer), "a zeroed page");
-    if (stamp->magic != kShardMagic || stamp->kind != static_cast<uint16>(kind))
-        report_damage(index, BufferGetBlockNumber(buffer), "a page of another kind");
-    if (stamp->incarnation != incarnation)
-        report_damage(index, BufferGetBlockNumber(buffer), "a page of another index");
-    if (stamp->generation != generation)
-        report_damage(index, BufferGetBlockNumber(buffer), "a page of another generation");
+    if (PageIsNew(page)) return "a zeroed page";
+    if (stamp->magic != kShardMagic || stamp->kind != static_cast<uint16>(kind)) return "a page of another kind";
+    if (stamp->incarnation != incarnation) return "a page of another index";
+    if (stamp->generation != generation) return "a page of another generation";
+    if (position != kAnyPosition && stamp->position != position) return "a page out of its place";
+    if (!sound_header(reinterpret_cast<PageHeader>(page), kind)) return "a page with a damaged header";
+    return nullptr;
+}
+
+void check_page(Relation index, Buffer buffer, PageKind kind, uint64 incarnation, uint64 generation, uint32 position) {
+    const char* fault = page_fault(BufferGetPage(buffer), kind, incarnation, generation, position);
+    if (fault != nullptr) report_damage(index, BufferGetBlockNumber(buffer), fault);
 }
 
 void report_damage(Relation index, BlockNumber block, const char* what) {

@@ -59,15 +59,18 @@ struct MetaPage {
     uint32 segment_pages;
     BlockNumber chunk_next;  // blocks set aside for pending pages: [chunk_next, chunk_end)
     BlockNumber chunk_end;
+    BlockNumber spare_next;  // further ones, from reused space, for when the chunk is used up
+    BlockNumber spare_end;
 
     // Blocks at and past alloc_end are free, whatever the length of the file.
     BlockNumber alloc_end;
     uint64 next_generation;
 
     uint64 tombstone_epoch;  // moves whenever a tombstone or a dead mark was set
-    uint64 reserved[24];
+    uint64 reserved[23];
 };
 static_assert(sizeof(MetaPage) == 304);
+inline constexpr uint32 kMetaPageEnd = kPageDataOffset + sizeof(MetaPage);
 
 /// A manifest is this header, then `shards` ShardEntry, `segments` SegmentEntry, `extents` ExtentEntry, laid over whole
 /// pages.
@@ -104,15 +107,19 @@ struct SegmentEntry {
 };
 static_assert(sizeof(SegmentEntry) == 16);
 
+/// free: nobody's; its blocks may be given away. reserved: being written. live: in use. retired: no longer in use, but
+/// readers that came before may still be reading it. Blocks are overwritten only while the manifest in force calls them
+/// free or reserved, so a reader that still finds its extents live or retired read nothing foreign
+/// (docs/architecture.md, "Reuse of space").
 enum class ExtentState : uint16 { free = 1, reserved = 2, live = 3, retired = 4 };
 enum class ExtentKind : uint16 { none = 0, manifest = 1, pending = 2, shard = 3, tombstones = 4 };
 
 struct ExtentEntry {
     BlockNumber first;
     uint32 blocks;
-    uint16 state;  // ExtentState
-    uint16 kind;   // ExtentKind
-    uint32 reserved;
+    uint16 state;           // ExtentState
+    uint16 kind;            // ExtentKind
+    uint32 retire_version;  // low half of the version of the manifest that retired it
     uint64 generation;
     uint64 retire_xid;  // FullTransactionId, 0 unless retired
 };
@@ -155,8 +162,13 @@ T* page_data(Page page) {
 /// An empty page of ours whose data area up to `data_end` (an offset within the page) counts as used.
 void init_page(Page page, PageKind kind, uint64 incarnation, uint64 generation, uint32 position, uint32 data_end);
 
-/// ERROR (index corrupted) unless the page carries our stamp with this kind, incarnation and generation.
-void check_page(Relation index, Buffer buffer, PageKind kind, uint64 incarnation, uint64 generation);
+/// What is wrong with the page, or null if it carries our stamp with this kind, incarnation, generation and position.
+/// Its header is looked at too: Generic WAL zeroes what lies between pd_lower and pd_upper.
+inline constexpr uint32 kAnyPosition = PG_UINT32_MAX;
+const char* page_fault(Page page, PageKind kind, uint64 incarnation, uint64 generation, uint32 position);
+
+/// ERROR XX002 if something is: for pages that nobody can have given another use meanwhile.
+void check_page(Relation index, Buffer buffer, PageKind kind, uint64 incarnation, uint64 generation, uint32 position);
 
 /// Whether the table could have such a row. A row id out of a damaged page must not reach the table: block
 /// InvalidBlockNumber would extend it.

@@ -1,5 +1,7 @@
 #include "src/storage/manifest.hpp"
 
+#include "src/faults.hpp"
+#include "src/storage/allocation.hpp"
 #include "src/storage/blocks.hpp"
 
 namespace nphd {
@@ -12,19 +14,24 @@ static uint32 checksum(const void* data, Size bytes) {
     return crc;
 }
 
-// Reads the bytes of the manifest in force into `out` (meta.manifest_bytes of them) and checks that they are whole.
-static void read_bytes(Relation index, const MetaPage& meta, char* out) {
+// Reads the bytes of the manifest that `meta` names into `out` (meta.manifest_bytes of them). Returns what is wrong
+// with them, or null; *block is where.
+static const char* read_bytes(Relation index, const MetaPage& meta, char* out, BlockNumber* block) {
     for (uint32 i = 0, done = 0; done < meta.manifest_bytes; ++i) {
-        Buffer buffer = ReadBuffer(index, meta.manifest_block + i);
+        *block = meta.manifest_block + i;
+        Buffer buffer = ReadBuffer(index, *block);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
-        check_page(index, buffer, PageKind::manifest, meta.incarnation, meta.manifest_version);
+        const char* fault =
+            page_fault(BufferGetPage(buffer), PageKind::manifest, meta.incarnation, meta.manifest_version, i);
         const uint32 n = Min(static_cast<uint32>(kPageDataBytes), meta.manifest_bytes - done);
-        memcpy(out + done, BufferGetPage(buffer) + kPageDataOffset, n);
-        done += n;
+        if (fault == nullptr) memcpy(out + done, BufferGetPage(buffer) + kPageDataOffset, n);
         UnlockReleaseBuffer(buffer);
+        if (fault != nullptr) return fault;
+        done += n;
     }
-    if (checksum(out, meta.manifest_bytes) != meta.manifest_crc)
-        report_damage(index, meta.manifest_block, "a manifest whose checksum does not match");
+    *block = meta.manifest_block;
+    return checksum(out, meta.manifest_bytes) == meta.manifest_crc ? nullptr
+                                                                   : "a manifest whose checksum does not match";
 }
 
 static void check_run(Relation index, const MetaPage& meta, BlockNumber file_blocks, BlockNumber first, uint32 blocks) {
@@ -48,7 +55,8 @@ static void check_contents(Relation index, const MetaPage& meta, const Manifest*
     }
 }
 
-static Manifest* read_manifest(Relation index, const MetaPage& meta, MemoryContext context) {
+// Null if its pages have another use by now.
+static Manifest* try_read_manifest(Relation index, const MetaPage& meta, MemoryContext context) {
     if (meta.manifest_block == InvalidBlockNumber) {
         auto* empty = static_cast<Manifest*>(MemoryContextAllocZero(context, sizeof(Manifest)));
         empty->header.incarnation = meta.incarnation;
@@ -58,16 +66,30 @@ static Manifest* read_manifest(Relation index, const MetaPage& meta, MemoryConte
     if (meta.manifest_bytes < sizeof(Manifest) || meta.manifest_bytes > file_bytes)
         report_damage(index, kMetaBlock, "an impossible manifest size");
     auto* m = static_cast<Manifest*>(MemoryContextAllocHuge(context, meta.manifest_bytes));
-    read_bytes(index, meta, reinterpret_cast<char*>(m));
+    BlockNumber block = meta.manifest_block;
+    const char* fault = read_bytes(index, meta, reinterpret_cast<char*>(m), &block);
+    if (fault != nullptr) {
+        pfree(m);
+        damage_unless_moved(index, meta, block, fault);
+        return nullptr;
+    }
     check_contents(index, meta, m);
     return m;
 }
 
-const Manifest* manifest_cached(Relation index, const MetaPage& meta) {
+static Manifest* read_manifest(Relation index, MetaPage* meta, MemoryContext context) {
+    for (;;) {
+        Manifest* m = try_read_manifest(index, *meta, context);
+        if (m != nullptr) return m;
+        meta_read(index, meta);
+    }
+}
+
+const Manifest* manifest_cached(Relation index, MetaPage* meta) {
     auto* cached = static_cast<Manifest*>(index->rd_amcache);
     // A truncation in place leaves the relcache entry alone and starts again at version 0, with another incarnation.
-    if (cached != nullptr && cached->header.incarnation == meta.incarnation &&
-        cached->header.version == meta.manifest_version)
+    if (cached != nullptr && cached->header.incarnation == meta->incarnation &&
+        cached->header.version == meta->manifest_version)
         return cached;
     if (cached != nullptr) {
         index->rd_amcache = nullptr;
@@ -82,6 +104,16 @@ const Manifest* manifest_cached(Relation index, const MetaPage& meta) {
     return kept;
 }
 
+bool manifest_still_has(const Manifest* manifest, const ShardEntry& shard) {
+    for (uint32 i = 0; i < manifest->header.extents; ++i) {
+        const ExtentEntry& e = manifest->extents()[i];
+        if (e.first == shard.first_block)
+            return e.generation == shard.generation && (e.state == static_cast<uint16>(ExtentState::live) ||
+                                                        e.state == static_cast<uint16>(ExtentState::retired));
+    }
+    return false;
+}
+
 template <class T>
 static List* list_of(const T* items, uint32 n) {
     List* list = nullptr;
@@ -93,62 +125,14 @@ static List* list_of(const T* items, uint32 n) {
     return list;
 }
 
-ManifestDraft manifest_draft(Relation index, const MetaPage& meta) {
+ManifestDraft manifest_draft(Relation index, MetaPage* meta) {
     const Manifest* m = read_manifest(index, meta, CurrentMemoryContext);
-    return {m->header.version, list_of(m->shards(), m->header.shards), list_of(m->segments(), m->header.segments),
-            list_of(m->extents(), m->header.extents)};
-}
-
-void draft_add_extent(ManifestDraft* draft, BlockNumber first, uint32 blocks, ExtentState state, ExtentKind kind,
-                      uint64 generation) {
-    auto* e = static_cast<ExtentEntry*>(palloc0(sizeof(ExtentEntry)));
-    e->first = first;
-    e->blocks = blocks;
-    e->state = static_cast<uint16>(state);
-    e->kind = static_cast<uint16>(kind);
-    e->generation = generation;
-    if (state == ExtentState::retired) e->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
-    draft->extents = lappend(draft->extents, e);
-}
-
-void draft_retire_extent(ManifestDraft* draft, BlockNumber first) {
-    ListCell* cell;
-    foreach (cell, draft->extents) {
-        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
-        if (e->first != first) continue;
-        e->state = static_cast<uint16>(ExtentState::retired);
-        e->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
-        return;
-    }
-}
-
-static int by_first_block(const ListCell* a, const ListCell* b) {
-    const BlockNumber x = static_cast<const ExtentEntry*>(lfirst(a))->first;
-    const BlockNumber y = static_cast<const ExtentEntry*>(lfirst(b))->first;
-    return x < y ? -1 : x > y;
-}
-
-// Neighbouring retired extents become one, which keeps the list short while nothing is reused. The younger xid counts.
-static List* coalesce(List* extents) {
-    List* out = nullptr;
-    ExtentEntry* last = nullptr;
-    ListCell* cell;
-    list_sort(extents, by_first_block);
-    foreach (cell, extents) {
-        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
-        const auto retired = static_cast<uint16>(ExtentState::retired);
-        if (last != nullptr && last->state == retired && e->state == retired &&
-            last->first + last->blocks == e->first) {
-            last->blocks += e->blocks;
-            last->kind = static_cast<uint16>(ExtentKind::none);
-            last->generation = Max(last->generation, e->generation);
-            last->retire_xid = Max(last->retire_xid, e->retire_xid);
-            continue;
-        }
-        out = lappend(out, e);
-        last = e;
-    }
-    return out;
+    ManifestDraft draft{};
+    draft.version = m->header.version + 1;
+    draft.shards = list_of(m->shards(), m->header.shards);
+    draft.segments = list_of(m->segments(), m->header.segments);
+    draft.extents = list_of(m->extents(), m->header.extents);
+    return draft;
 }
 
 template <class T>
@@ -163,6 +147,8 @@ static char* append_all(char* at, List* items) {
 
 static void write_pages(Relation index, const MetaPage& meta, const ManifestRoot& root, const char* bytes) {
     for (uint32 i = 0, done = 0; i < root.pages; ++i) {
+        NPHD_FAULT("manifest.page");
+        // Joining neighbours may have left less than the pages that were taken.
         const uint32 n = Min(static_cast<uint32>(kPageDataBytes), root.bytes - done);
         Buffer buffer = block_create(index, root.block + i, nullptr);
         START_CRIT_SECTION();
@@ -177,14 +163,8 @@ static void write_pages(Relation index, const MetaPage& meta, const ManifestRoot
     }
 }
 
-ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft* draft) {
-    if (meta.manifest_block != InvalidBlockNumber) draft_retire_extent(draft, meta.manifest_block);
-    draft->extents = coalesce(draft->extents);
-
-    ManifestRoot root;
-    // Versions double as the generation of their pages. A version written but never installed is written again: to
-    // other blocks.
-    root.version = meta.manifest_version + 1;
+// Pages that the draft needs; the allocation of its own extent included.
+static uint32 pages_needed(Relation index, const ManifestDraft* draft) {
     const Size bytes = sizeof(ManifestHeader) + list_length(draft->shards) * sizeof(ShardEntry) +
                        list_length(draft->segments) * sizeof(SegmentEntry) +
                        (list_length(draft->extents) + 1) * sizeof(ExtentEntry);
@@ -192,11 +172,17 @@ ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft*
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("index \"%s\" consists of too many parts", RelationGetRelationName(index)),
                         errhint("REINDEX it.")));
-    root.bytes = static_cast<uint32>(bytes);
-    root.pages = static_cast<uint32>((bytes + kPageDataBytes - 1) / kPageDataBytes);
-    root.block = meta_reserve_blocks(index, root.pages);
-    draft_add_extent(draft, root.block, root.pages, ExtentState::live, ExtentKind::manifest, root.version);
+    return static_cast<uint32>((bytes + kPageDataBytes - 1) / kPageDataBytes);
+}
 
+// Writes the finished draft to [block, block + pages).
+static ManifestRoot write_root(Relation index, const MetaPage& meta, const ManifestDraft* draft, BlockNumber block,
+                               uint32 pages) {
+    const Size bytes = sizeof(ManifestHeader) + list_length(draft->shards) * sizeof(ShardEntry) +
+                       list_length(draft->segments) * sizeof(SegmentEntry) +
+                       list_length(draft->extents) * sizeof(ExtentEntry);
+    // Versions double as the generation of their pages. A version written but never installed is written again.
+    ManifestRoot root{draft->version, block, pages, static_cast<uint32>(bytes), 0};
     auto* image = static_cast<char*>(palloc(bytes));
     const ManifestHeader header{meta.incarnation,
                                 root.version,
@@ -211,8 +197,33 @@ ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft*
     root.crc = checksum(image, bytes);
     write_pages(index, meta, root, image);
     pfree(image);
-    draft->version = root.version;
     return root;
+}
+
+ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft* draft, bool reclaim_all) {
+    if (meta.manifest_block != InvalidBlockNumber) draft_retire_extent(draft, meta.manifest_block);
+    const uint32 pages = pages_needed(index, draft);
+    const BlockNumber block =
+        draft_allocate(index, draft, pages, ExtentState::live, ExtentKind::manifest, draft->version);
+    draft_reclaim(meta, draft, reclaim_all);
+    return write_root(index, meta, draft, block, pages);
+}
+
+ManifestRoot manifest_write_before(Relation index, const MetaPage& meta, ManifestDraft* draft, BlockNumber* end) {
+    draft_cut(draft, *end);
+    const uint32 pages = pages_needed(index, draft);
+    BlockNumber block = draft_allocate_free(draft, pages, ExtentState::live, ExtentKind::manifest, draft->version);
+    if (block == InvalidBlockNumber) {
+        // Behind the cut, but not over the manifest in force.
+        block = *end;
+        if (meta.manifest_block < block + pages && block < meta.manifest_block + meta.manifest_pages)
+            block = meta.manifest_block + meta.manifest_pages;
+        if (block > *end) draft_add_extent(draft, *end, block - *end, ExtentState::free, ExtentKind::none, 0);
+        *end = block + pages;
+        draft_add_extent(draft, block, pages, ExtentState::live, ExtentKind::manifest, draft->version);
+    }
+    draft_reclaim(meta, draft, true);
+    return write_root(index, meta, draft, block, pages);
 }
 
 void meta_install_manifest(MetaChange* change, const ManifestRoot& root) {
@@ -221,6 +232,13 @@ void meta_install_manifest(MetaChange* change, const ManifestRoot& root) {
     change->meta->manifest_pages = root.pages;
     change->meta->manifest_bytes = root.bytes;
     change->meta->manifest_crc = root.crc;
+}
+
+void manifest_install(Relation index, const ManifestRoot& root) {
+    MetaChange change;
+    meta_change_begin(index, &change);
+    meta_install_manifest(&change, root);
+    meta_change_finish(&change);
 }
 
 }  // namespace nphd

@@ -23,23 +23,24 @@ struct Manifest {
 };
 static_assert(sizeof(Manifest) == sizeof(ManifestHeader));
 
-/// The manifest that `meta` names, cached in the relation's rd_amcache by version. Valid until the next call or
-/// relcache invalidation: copy what must live longer.
-const Manifest* manifest_cached(Relation index, const MetaPage& meta);
+/// The manifest that `meta` names, cached in the relation's rd_amcache by version. If that one's pages have another use
+/// by now, the meta page is read again into `meta`. Valid until the next call or relcache invalidation: copy what must
+/// live longer.
+const Manifest* manifest_cached(Relation index, MetaPage* meta);
 
-/// The same, read anew into the current memory context, to be edited and published.
+/// Whether the shard's pages still hold what they held when it was live: no block of it was overwritten before this
+/// manifest came into force.
+bool manifest_still_has(const Manifest* manifest, const ShardEntry& shard);
+
+/// The same as manifest_cached, read anew into the current memory context. With the maintenance lock it can be edited
+/// (src/storage/allocation.hpp for its extents) and published.
 struct ManifestDraft {
-    uint64 version;
+    uint64 version;  // that it will have
     List* shards;    // of ShardEntry*
     List* segments;  // of SegmentEntry*
     List* extents;   // of ExtentEntry*
 };
-ManifestDraft manifest_draft(Relation index, const MetaPage& meta);
-
-void draft_add_extent(ManifestDraft* draft, BlockNumber first, uint32 blocks, ExtentState state, ExtentKind kind,
-                      uint64 generation);
-/// Marks the extent that starts at `first` as retired by the current next xid; its contents stay readable.
-void draft_retire_extent(ManifestDraft* draft, BlockNumber first);
+ManifestDraft manifest_draft(Relation index, MetaPage* meta);
 
 /// Where a written manifest lies; names it to meta_install_manifest.
 struct ManifestRoot {
@@ -50,11 +51,19 @@ struct ManifestRoot {
     uint32 crc;
 };
 
-/// Writes the draft as the successor of the version it was read from (its own extent and the retirement of its
-/// predecessor's included). Nothing is in force yet. The caller holds the maintenance lock.
-ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft* draft);
+/// Writes the draft as the successor of the version that `meta` names, from which it was read (its own extent, the
+/// retirement of its predecessor's, and what can be reclaimed included). Nothing is in force yet. The caller holds the
+/// maintenance lock.
+ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft* draft, bool reclaim_all = false);
+
+/// The same for a file that will be cut at *end, behind all that is live but the manifest in force: extents behind it
+/// are dropped, and *end is raised if the new manifest finds no room in front of it. Nobody may be reading (see
+/// maintenance/space.cpp).
+ManifestRoot manifest_write_before(Relation index, const MetaPage& meta, ManifestDraft* draft, BlockNumber* end);
 
 /// Puts a written manifest in force, as part of the caller's change of the meta page.
 void meta_install_manifest(MetaChange* change, const ManifestRoot& root);
+/// The same as a change of its own.
+void manifest_install(Relation index, const ManifestRoot& root);
 
 }  // namespace nphd

@@ -4,8 +4,6 @@
 
 namespace nphd {
 
-static constexpr uint32 kMetaEnd = kPageDataOffset + sizeof(MetaPage);
-
 static uint32 meta_crc(const MetaPage* meta) {
     MetaPage copy = *meta;
     copy.crc = 0;
@@ -27,7 +25,7 @@ void meta_create(Relation index, ForkNumber fork, const IndexOptions& options) {
 
     START_CRIT_SECTION();
     Page page = BufferGetPage(buffer);
-    init_page(page, PageKind::meta, incarnation, 0, 0, kMetaEnd);
+    init_page(page, PageKind::meta, incarnation, 0, 0, kMetaPageEnd);
     auto* meta = page_data<MetaPage>(page);
     *meta = MetaPage{};
     meta->magic = kMetaMagic;
@@ -40,6 +38,7 @@ void meta_create(Relation index, ForkNumber fork, const IndexOptions& options) {
     meta->segment_tail = InvalidBlockNumber;
     meta->alloc_end = kMetaBlock + 1;
     meta->chunk_next = meta->chunk_end = meta->alloc_end;
+    meta->spare_next = meta->spare_end = meta->alloc_end;
     meta->next_generation = 1;
     meta->crc = meta_crc(meta);
     MarkBufferDirty(buffer);
@@ -49,11 +48,10 @@ void meta_create(Relation index, ForkNumber fork, const IndexOptions& options) {
 }
 
 static void check_meta(Relation index, Page page) {
-    const PageStamp* stamp = page_stamp(page);
     const auto* meta = page_data<MetaPage>(page);
-    if (PageIsNew(page) || stamp->magic != kShardMagic || stamp->kind != static_cast<uint16>(PageKind::meta) ||
-        meta->magic != kMetaMagic || stamp->incarnation != meta->incarnation)
-        report_damage(index, kMetaBlock, "no meta page");
+    const char* fault = page_fault(page, PageKind::meta, meta->incarnation, 0, 0);
+    if (fault != nullptr) report_damage(index, kMetaBlock, fault);
+    if (meta->magic != kMetaMagic) report_damage(index, kMetaBlock, "no meta page");
     if (meta->format_version != kFormatVersion)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("index \"%s\" has format version %u, this library reads version %u",
@@ -70,6 +68,23 @@ void meta_read(Relation index, MetaPage* out, Snapshot snapshot) {
     if (snapshot != nullptr) test_for_old_snapshot(snapshot, index, BufferGetPage(buffer));
     *out = *page_data<MetaPage>(BufferGetPage(buffer));
     UnlockReleaseBuffer(buffer);
+}
+
+uint64 meta_manifest_version(Relation index, Buffer* recent) {
+    if (!BufferIsValid(*recent) || !read_recent_buffer(index, MAIN_FORKNUM, kMetaBlock, *recent))
+        *recent = ReadBuffer(index, kMetaBlock);
+    LockBuffer(*recent, BUFFER_LOCK_SHARE);
+    const uint64 version = page_data<MetaPage>(BufferGetPage(*recent))->manifest_version;
+    UnlockReleaseBuffer(*recent);
+    return version;
+}
+
+void damage_unless_moved(Relation index, const MetaPage& meta, BlockNumber block, const char* what) {
+    MetaPage now;
+    meta_read(index, &now);
+    if (now.incarnation == meta.incarnation && now.manifest_version == meta.manifest_version)
+        report_damage(index, block, what);
+    CHECK_FOR_INTERRUPTS();
 }
 
 void meta_change_begin(Relation index, MetaChange* change) {
@@ -108,11 +123,15 @@ static void extend_beforehand(Relation index, uint32 blocks) {
     FreeAccessStrategy(ring);
 }
 
-BlockNumber meta_reserve_blocks(Relation index, uint32 blocks) {
+BlockNumber meta_reserve_blocks(Relation index, uint32 blocks, BlockNumber expected) {
     extend_beforehand(index, blocks);
     MetaChange change;
     meta_change_begin(index, &change);
     const BlockNumber first = change.meta->alloc_end;
+    if (expected != InvalidBlockNumber && first != expected) {
+        meta_change_abort(&change);
+        return InvalidBlockNumber;
+    }
     if (blocks > MaxBlockNumber - first) {
         meta_change_abort(&change);
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -6,9 +6,13 @@
 //
 // A crash: an append is one record. Linking a page (old tail, new page, meta page) is one record too; a file that was
 // extended before that record has zeroed blocks past alloc_end, which the next link initialises.
+//
+// The file is never extended under a content lock: a promoted standby's file may be shorter than alloc_end by a whole
+// shard, for the extension of the primary's was not logged.
 
 #include "src/storage/pending.hpp"
 
+#include "src/faults.hpp"
 #include "src/storage/blocks.hpp"
 
 namespace nphd {
@@ -36,6 +40,11 @@ static void append_entry(Page page, ItemPointer row, CodeBytes code) {
 // InvalidBlockNumber: there is none left.
 static BlockNumber take_block(MetaPage* meta) {
     if (meta->chunk_next >= meta->chunk_end) {
+        meta->chunk_next = meta->spare_next;
+        meta->chunk_end = meta->spare_end;
+        meta->spare_next = meta->spare_end;
+    }
+    if (meta->chunk_next >= meta->chunk_end) {
         const uint32 run = Min(Max(meta->segment_pages, 1u), kMaxChunkBlocks);
         if (run > MaxBlockNumber - meta->alloc_end) return InvalidBlockNumber;
         meta->chunk_next = meta->alloc_end;
@@ -45,8 +54,8 @@ static BlockNumber take_block(MetaPage* meta) {
     return meta->chunk_next++;
 }
 
-// Appends on a new page, linked to the tail unless the segment is empty. False: the tail has room again (another
-// backend linked a page meanwhile); nothing was done.
+// Appends on a new page, linked to the tail unless the segment is empty. False: nothing was done, because the tail has
+// room again (another backend linked a page meanwhile), or the file had to be extended first.
 static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) {
     MetaChange change;
     meta_change_begin(index, &change);
@@ -56,7 +65,7 @@ static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) 
     if (meta->segment_tail != InvalidBlockNumber) {
         tail = ReadBuffer(index, meta->segment_tail);
         LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
-        check_page(index, tail, PageKind::pending, meta->incarnation, meta->segment_id);
+        check_page(index, tail, PageKind::pending, meta->incarnation, meta->segment_id, meta->segment_pages - 1);
         if (page_end(BufferGetPage(tail)) + size_of_entry(code) <= BLCKSZ) {
             UnlockReleaseBuffer(tail);
             meta_change_abort(&change);
@@ -68,6 +77,15 @@ static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) 
     if (block == InvalidBlockNumber)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("index \"%s\" is too large", RelationGetRelationName(index))));
+    if (block >= RelationGetNumberOfBlocks(index)) {
+        const BlockNumber end = Max(meta->chunk_end, block + 1);
+        if (BufferIsValid(tail)) UnlockReleaseBuffer(tail);
+        meta_change_abort(&change);
+        NPHD_FAULT("insert.extend");
+        blocks_extend(index, end, nullptr);
+        return false;
+    }
+    NPHD_FAULT("insert.link");
     Buffer fresh = block_create(index, block, nullptr);
     Page page = meta_change_add(&change, fresh, true);
     init_page(page, PageKind::pending, meta->incarnation, meta->segment_id, meta->segment_pages, kPendingDataOffset);
@@ -83,6 +101,7 @@ static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) 
 
     UnlockReleaseBuffer(fresh);
     if (BufferIsValid(tail)) UnlockReleaseBuffer(tail);
+    NPHD_FAULT("insert.linked");
     return true;
 }
 
@@ -92,10 +111,14 @@ static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer r
     if (meta.segment_tail == InvalidBlockNumber) return Append::no_room;
     Buffer tail = ReadBuffer(index, meta.segment_tail);
     LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
-    check_page(index, tail, PageKind::pending, meta.incarnation, meta.segment_id);
+    const char* fault =
+        page_fault(BufferGetPage(tail), PageKind::pending, meta.incarnation, meta.segment_id, meta.segment_pages - 1);
+    if (fault != nullptr) {
+        UnlockReleaseBuffer(tail);
+        damage_unless_moved(index, meta, meta.segment_tail, fault);
+        return Append::moved;
+    }
     const auto* header = page_data<PendingHeader>(BufferGetPage(tail));
-    if (page_end(BufferGetPage(tail)) < kPendingDataOffset)
-        report_damage(index, meta.segment_tail, "a pending page without its header");
     Append result = Append::done;
     if (header->frozen || header->next != InvalidBlockNumber) {
         result = Append::moved;
@@ -107,11 +130,13 @@ static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer r
         GenericXLogFinish(record);
     }
     UnlockReleaseBuffer(tail);
+    NPHD_FAULT("insert.appended");
     return result;
 }
 
-void pending_append(Relation index, ItemPointer row, CodeBytes code) {
+uint32 pending_append(Relation index, ItemPointer row, CodeBytes code) {
     BlockNumber moved_from = InvalidBlockNumber;
+    NPHD_FAULT("insert.append");
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         MetaPage meta;
@@ -120,56 +145,76 @@ void pending_append(Relation index, ItemPointer row, CodeBytes code) {
         if (moved_from != InvalidBlockNumber && meta.segment_tail == moved_from)
             report_damage(index, moved_from, "a tail page that is no tail");
         const Append result = append_on_tail(index, meta, row, code);
-        if (result == Append::done) return;
+        if (result == Append::done) return 0;
         if (result == Append::moved) moved_from = meta.segment_tail;
-        if (result == Append::no_room && append_on_new_page(index, row, code)) return;
+        if (result == Append::no_room && append_on_new_page(index, row, code)) return meta.segment_pages + 1;
     }
 }
 
 PendingReader pending_reader(Relation index, const MetaPage& meta, uint64 segment_id, BlockNumber head) {
-    return {index, meta.incarnation, segment_id, head, InvalidBlockNumber, 0, 0, nullptr};
+    return {index, &meta, segment_id, head, InvalidBlockNumber, 0, 0, nullptr};
 }
 
-bool pending_next_page(PendingReader* reader, char* page) {
-    if (reader->next == InvalidBlockNumber) return false;
+static const char* reader_fault(const PendingReader* reader, Buffer buffer, uint32 position) {
+    return page_fault(BufferGetPage(buffer), PageKind::pending, reader->meta->incarnation, reader->segment_id,
+                      position);
+}
+
+PageRead pending_next_page(PendingReader* reader, char* page) {
+    if (reader->next == InvalidBlockNumber) return PageRead::end;
     CHECK_FOR_INTERRUPTS();
     reader->block = reader->next;
     if (reader->block >= reader->end) reader->end = RelationGetNumberOfBlocks(reader->index);
     if (reader->block >= reader->end) report_damage(reader->index, reader->block, "a pending page past the file's end");
     Buffer buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, reader->block, RBM_NORMAL, reader->strategy);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
-    check_page(reader->index, buffer, PageKind::pending, reader->incarnation, reader->segment_id);
-    Page source = BufferGetPage(buffer);
     // Positions count up along the chain, so a chain bent into a ring is noticed at once.
-    if (page_stamp(source)->position != reader->position || page_end(source) < kPendingDataOffset ||
-        page_end(source) > BLCKSZ)
-        report_damage(reader->index, reader->block, "a pending page out of its place");
-    memcpy(page, source, page_end(source));
+    const char* fault = reader_fault(reader, buffer, reader->position);
+    if (fault == nullptr) memcpy(page, BufferGetPage(buffer), page_end(BufferGetPage(buffer)));
     UnlockReleaseBuffer(buffer);
-    reader->next = page_data<PendingHeader>(page)->next;
+    if (fault != nullptr) {
+        damage_unless_moved(reader->index, *reader->meta, reader->block, fault);
+        return PageRead::moved;
+    }
+    const auto* header = page_data<PendingHeader>(page);
+    // A meta page from the past (a lost write) would hide what was inserted since.
+    if (header->frozen && reader->segment_id == reader->meta->segment_id)
+        damage_unless_moved(reader->index, *reader->meta, reader->block, "a frozen page in the open segment");
+    reader->next = header->next;
     reader->position++;
-    return true;
+    return PageRead::page;
 }
 
 PendingEntry* pending_next_entry(Relation index, BlockNumber block, PendingCursor* cursor) {
     const uint32 end = page_end(cursor->page);
-    if (cursor->offset >= end) return nullptr;
+    if (cursor->offset >= end) {
+        if (page_data<PendingHeader>(cursor->page)->entries != cursor->entries)
+            report_damage(index, block, "a pending page with fewer entries than it says");
+        return nullptr;
+    }
     auto* entry = reinterpret_cast<PendingEntry*>(cursor->page + cursor->offset);
     if (cursor->offset + sizeof(PendingEntry) > end || entry->code_bytes() > kMaxCodeBytes ||
         cursor->offset + entry->size() > end)
         report_damage(index, block, "a pending entry that leaves its page");
     if (!valid_row_id(entry->row.unpack())) report_damage(index, block, "an impossible row id");
     cursor->offset += entry->size();
+    cursor->entries++;
     return entry;
 }
 
-uint32 pending_mark_dead(const PendingReader* reader, IndexBulkDeleteCallback dead, void* state, uint64* live) {
+bool pending_mark_dead(const PendingReader* reader, IndexBulkDeleteCallback dead, void* state, uint64* marked,
+                       uint64* live) {
     Buffer buffer = ReadBufferExtended(reader->index, MAIN_FORKNUM, reader->block, RBM_NORMAL, reader->strategy);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    check_page(reader->index, buffer, PageKind::pending, reader->incarnation, reader->segment_id);
+    const char* fault = reader_fault(reader, buffer, reader->position - 1);
+    if (fault != nullptr) {
+        UnlockReleaseBuffer(buffer);
+        damage_unless_moved(reader->index, *reader->meta, reader->block, fault);
+        return false;
+    }
     GenericXLogState* record = GenericXLogStart(reader->index);
     PendingCursor cursor = pending_cursor(GenericXLogRegisterBuffer(record, buffer, 0));
-    uint32 marked = 0;
+    const uint64 marked_before = *marked;
     while (PendingEntry* entry = pending_next_entry(reader->index, reader->block, &cursor)) {
         if (entry->dead()) continue;
         const RowId row = entry->row.unpack();
@@ -177,17 +222,17 @@ uint32 pending_mark_dead(const PendingReader* reader, IndexBulkDeleteCallback de
         ItemPointerSet(&tid, row.block, row.offset);
         if (dead(&tid, state)) {
             entry->length |= PendingEntry::kDead;
-            marked++;
+            ++*marked;
         } else {
             ++*live;
         }
     }
-    if (marked > 0)
+    if (*marked > marked_before)
         GenericXLogFinish(record);
     else
         GenericXLogAbort(record);
     UnlockReleaseBuffer(buffer);
-    return marked;
+    return true;
 }
 
 }  // namespace nphd

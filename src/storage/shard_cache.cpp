@@ -101,7 +101,8 @@ static bool is_shard_page(Page page, const MetaPage& meta, const ShardEntry& ent
            stamp->position == position;
 }
 
-static void copy_shard(Relation index, const MetaPage& meta, const ShardEntry& entry, CachedShard* shard) {
+// False: the pages have another use by now.
+static bool copy_shard(Relation index, const MetaPage& meta, const ShardEntry& entry, CachedShard* shard) {
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
     // The data area of a page begins at byte 64: keep the codes on cache lines.
     auto* raw = static_cast<uint8*>(MemoryContextAllocHuge(shard->context, shard->bytes + PG_CACHE_LINE_SIZE));
@@ -110,15 +111,19 @@ static void copy_shard(Relation index, const MetaPage& meta, const ShardEntry& e
         CHECK_FOR_INTERRUPTS();
         Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, entry.first_block + i, RBM_NORMAL, strategy);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
-        if (!is_shard_page(BufferGetPage(buffer), meta, entry, i))
-            report_damage(index, entry.first_block + i, "a page that is not the shard's");
+        const bool ours = is_shard_page(BufferGetPage(buffer), meta, entry, i);
         memcpy(shard->pages + static_cast<Size>(i) * BLCKSZ, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
+        if (!ours) {
+            damage_unless_moved(index, meta, entry.first_block + i, "a page that is not the shard's");
+            return false;
+        }
     }
     FreeAccessStrategy(strategy);
+    return true;
 }
 
-static void open_view(Relation index, const MetaPage& meta, const ShardEntry& entry, CachedShard* shard) {
+static bool open_view(Relation index, const MetaPage& meta, const ShardEntry& entry, CachedShard* shard) {
     ShardDamage damage{0, "a page that cannot be read"};
     bool good = false;
     guarded([&] { shard->view = new ShardView; });
@@ -128,10 +133,13 @@ static void open_view(Relation index, const MetaPage& meta, const ShardEntry& en
             }))
             good = false;
     });
-    if (!good) report_damage(index, entry.first_block + damage.page, damage.what);
-    if (shard->view->postings != entry.postings || shard->view->nodes != entry.nodes ||
-        shard->view->metric != static_cast<Metric>(meta.options.metric))
-        report_damage(index, entry.first_block, "a shard with other counts than the manifest's");
+    if (good && (shard->view->postings != entry.postings || shard->view->nodes != entry.nodes ||
+                 shard->view->metric != static_cast<Metric>(meta.options.metric))) {
+        damage = {0, "a shard with other counts than the manifest's"};
+        good = false;
+    }
+    if (!good) damage_unless_moved(index, meta, entry.first_block + damage.page, damage.what);
+    return good;
 }
 
 static CachedShard* open(Relation index, const MetaPage& meta, const ShardEntry& entry) {
@@ -151,14 +159,19 @@ static CachedShard* open(Relation index, const MetaPage& meta, const ShardEntry&
     callback->arg = shard;
     MemoryContextRegisterResetCallback(context, callback);
 
+    bool good = true;
     if (use_mapping(index))
         map_shard(index, entry, shard);
     else
-        copy_shard(index, meta, entry, shard);
-    open_view(index, meta, entry, shard);
+        good = copy_shard(index, meta, entry, shard);
+    good = good && open_view(index, meta, entry, shard);
     shard->tombstones = static_cast<uint8*>(
         MemoryContextAllocExtended(context, entry.tombstone_pages * kPageDataBytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    shard->dead = tombstones_load(index, meta, entry, shard->tombstones);
+    good = good && tombstones_load(index, meta, entry, shard->tombstones, &shard->dead);
+    if (!good) {
+        MemoryContextDelete(context);
+        return nullptr;
+    }
     shard->tombstone_epoch = meta.tombstone_epoch;
 
     MemoryContextSetParent(context, CacheMemoryContext);
@@ -199,10 +212,13 @@ CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntr
             link = &shard->next;
     }
     if (found == nullptr) found = open(index, meta, entry);
+    if (found == nullptr) return nullptr;
     found->stale = false;
     // A running scan keeps the bitmap that it started with; bits only ever get set, so it may also see newer ones.
     if (found->tombstone_epoch != meta.tombstone_epoch) {
-        found->dead = tombstones_load(index, meta, entry, found->tombstones);
+        // Until the bitmap is whole it counts as that of no epoch.
+        found->tombstone_epoch = PG_UINT64_MAX;
+        if (!tombstones_load(index, meta, entry, found->tombstones, &found->dead)) return nullptr;
         found->tombstone_epoch = meta.tombstone_epoch;
     }
     pin(found);

@@ -32,7 +32,10 @@ struct CachedShard {
 
 /// The shard, opened if need be and pinned until CurrentMemoryContext is reset or deleted, by an error too. Its
 /// tombstones are at least as new as `meta`. The caller holds a lock on the index until after the release. ERROR XX002
-/// when the pages are not what the manifest says.
+/// when the pages are not what the manifest says; null when they have another use by now (see damage_unless_moved).
+///
+/// What is read of a *mapped* shard may be foreign from one moment to the next, once the shard is retired: it counts
+/// only if, after reading, manifest_still_has() it. Those who hold the maintenance lock need not look.
 CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry);
 
 /// Closes what this backend keeps of the index and nobody uses, except the shards that `manifest` lists.

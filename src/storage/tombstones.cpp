@@ -9,26 +9,42 @@
 
 namespace nphd {
 
-uint64 tombstones_load(Relation index, const MetaPage& meta, const ShardEntry& entry, uint8* bits) {
+static const char* tombstone_fault(Buffer buffer, const MetaPage& meta, const ShardEntry& entry, uint32 page) {
+    return page_fault(BufferGetPage(buffer), PageKind::tombstones, meta.incarnation, entry.generation, page);
+}
+
+bool tombstones_load(Relation index, const MetaPage& meta, const ShardEntry& entry, uint8* bits, uint64* dead) {
     for (uint32 i = 0; i < entry.tombstone_pages; ++i) {
         Buffer buffer = ReadBuffer(index, entry.tombstone_block + i);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
-        check_page(index, buffer, PageKind::tombstones, meta.incarnation, entry.generation);
-        memcpy(bits + i * kPageDataBytes, BufferGetPage(buffer) + kPageDataOffset, kPageDataBytes);
+        const char* fault = tombstone_fault(buffer, meta, entry, i);
+        if (fault == nullptr)
+            memcpy(bits + i * kPageDataBytes, BufferGetPage(buffer) + kPageDataOffset, kPageDataBytes);
         UnlockReleaseBuffer(buffer);
+        if (fault != nullptr) {
+            damage_unless_moved(index, meta, entry.tombstone_block + i, fault);
+            return false;
+        }
     }
-    return pg_popcount(reinterpret_cast<const char*>(bits), static_cast<int>(entry.tombstone_pages * kPageDataBytes));
+    *dead = pg_popcount(reinterpret_cast<const char*>(bits), static_cast<int>(entry.tombstone_pages * kPageDataBytes));
+    return true;
 }
 
-void tombstones_set(Relation index, const MetaPage& meta, const ShardEntry& entry, uint32 page, const uint8* bits) {
+bool tombstones_set(Relation index, const MetaPage& meta, const ShardEntry& entry, uint32 page, const uint8* bits) {
     Buffer buffer = ReadBuffer(index, entry.tombstone_block + page);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    check_page(index, buffer, PageKind::tombstones, meta.incarnation, entry.generation);
+    const char* fault = tombstone_fault(buffer, meta, entry, page);
+    if (fault != nullptr) {
+        UnlockReleaseBuffer(buffer);
+        damage_unless_moved(index, meta, entry.tombstone_block + page, fault);
+        return false;
+    }
     GenericXLogState* record = GenericXLogStart(index);
     auto* stored = page_data<uint8>(GenericXLogRegisterBuffer(record, buffer, 0));
     for (Size i = 0; i < kPageDataBytes; ++i) stored[i] |= bits[i];
     GenericXLogFinish(record);
     UnlockReleaseBuffer(buffer);
+    return true;
 }
 
 void tombstones_create(Relation index, const MetaPage& meta, const ShardEntry& entry) {

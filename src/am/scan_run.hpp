@@ -1,0 +1,38 @@
+// One run of a scan over one state of the index: the engine's stream over all lanes of all shards, merged with the
+// pending rows.
+//
+// What was committed before the scan's snapshot is in the meta page, the manifest or the segments that it reads
+// afterwards: a row is either pending or in a shard at any time (maintenance/rebuild.cpp switches in one record), and
+// both lists come from one copy of the meta page. No lock is held, so maintenance may give pages of retired shards and
+// segments another use while the run is reading them. What was read of a mapped shard is therefore looked at only after
+// the manifest in force was seen to still have the shard; pages that come through the buffer manager say themselves
+// what they are. Either way the run then ends as `moved`, and the scan starts another one.
+#pragma once
+
+#include "src/pg.hpp"
+
+#include "engine/base/types.hpp"
+
+namespace nphd {
+
+struct ScanRun;
+
+struct FoundRow {
+    RowId row;
+    enum Order : int {
+        by_distance,
+        any_order,    // there is no distance: a NULL query, or none
+        incomparable  // of a length that the metric cannot compare with the query: comes first
+    } order;
+    double distance;
+};
+
+enum class RunStep { row, end, moved };
+
+/// Starts a run in a memory context of its own under CurrentMemoryContext; plain data, whose end releases what it
+/// holds. Null: moved already.
+ScanRun* scan_run_start(IndexScanDesc scan);
+RunStep scan_run_next(ScanRun* run, FoundRow* out);
+void scan_run_end(ScanRun* run);
+
+}  // namespace nphd

@@ -1,0 +1,288 @@
+#include "src/storage/allocation.hpp"
+
+#include "src/storage/pending.hpp"
+
+namespace nphd {
+
+// Below this the file may grow without looking at its use.
+static constexpr uint32 kSmallFileBlocks = 1024;
+
+static ExtentState state_of(const ExtentEntry* e) { return static_cast<ExtentState>(e->state); }
+
+static void set_state(ExtentEntry* e, ExtentState state) { e->state = static_cast<uint16>(state); }
+
+static void retire(const ManifestDraft* draft, ExtentEntry* e) {
+    set_state(e, ExtentState::retired);
+    e->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+    e->retire_version = static_cast<uint32>(draft->version);
+}
+
+// Takes the first `blocks` blocks of a free extent; what is left stays free.
+static BlockNumber take_from(ManifestDraft* draft, ExtentEntry* e, uint32 blocks) {
+    const BlockNumber first = e->first;
+    e->first += blocks;
+    e->blocks -= blocks;
+    if (e->blocks == 0) draft->extents = list_delete_ptr(draft->extents, e);
+    return first;
+}
+
+// The smallest free extent of at least `blocks` blocks, so that large ones stay whole.
+static ExtentEntry* best_fit(const ManifestDraft* draft, uint32 blocks) {
+    ExtentEntry* best = nullptr;
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (state_of(e) != ExtentState::free || e->blocks < blocks) continue;
+        if (best == nullptr || e->blocks < best->blocks) best = e;
+    }
+    return best;
+}
+
+static ExtentEntry* free_extent_before(const ManifestDraft* draft, BlockNumber end) {
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (state_of(e) == ExtentState::free && e->first + e->blocks == end) return e;
+    }
+    return nullptr;
+}
+
+// At the high-water mark, beginning with the free extent in front of it if there is one.
+static BlockNumber take_at_end(Relation index, ManifestDraft* draft, uint32 blocks) {
+    MetaPage meta;
+    meta_read(index, &meta);
+    ExtentEntry* before = free_extent_before(draft, meta.alloc_end);
+    if (before != nullptr && meta_reserve_blocks(index, blocks - before->blocks, meta.alloc_end) != InvalidBlockNumber)
+        return take_from(draft, before, before->blocks);
+    return meta_reserve_blocks(index, blocks, InvalidBlockNumber);
+}
+
+const ExtentEntry* draft_best_fit(const ManifestDraft* draft, uint32 blocks) { return best_fit(draft, blocks); }
+
+BlockNumber draft_allocate_free(ManifestDraft* draft, uint32 blocks, ExtentState state, ExtentKind kind,
+                                uint64 generation) {
+    ExtentEntry* fit = best_fit(draft, blocks);
+    if (fit == nullptr) return InvalidBlockNumber;
+    const BlockNumber first = take_from(draft, fit, blocks);
+    draft_add_extent(draft, first, blocks, state, kind, generation);
+    return first;
+}
+
+void draft_cut(ManifestDraft* draft, BlockNumber end) {
+    List* kept = nullptr;
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (e->first >= end) continue;
+        if (e->first + e->blocks > end) e->blocks = end - e->first;
+        kept = lappend(kept, e);
+    }
+    draft->extents = kept;
+}
+
+BlockNumber draft_allocate(Relation index, ManifestDraft* draft, uint32 blocks, ExtentState state, ExtentKind kind,
+                           uint64 generation) {
+    BlockNumber first = draft_allocate_free(draft, blocks, state, kind, generation);
+    if (first != InvalidBlockNumber) return first;
+    first = take_at_end(index, draft, blocks);
+    draft_add_extent(draft, first, blocks, state, kind, generation);
+    return first;
+}
+
+bool draft_take_free(ManifestDraft* draft, uint32 blocks, BlockNumber* first, BlockNumber* end) {
+    // Fragments that are too small for anything else are good enough for pending pages.
+    static constexpr uint32 kWorthIt = 4;
+    ExtentEntry* e = best_fit(draft, kWorthIt);
+    if (e == nullptr) return false;
+    const uint32 taken = Min(blocks, e->blocks);
+    *first = take_from(draft, e, taken);
+    *end = *first + taken;
+    return true;
+}
+
+void draft_add_extent(ManifestDraft* draft, BlockNumber first, uint32 blocks, ExtentState state, ExtentKind kind,
+                      uint64 generation) {
+    auto* e = static_cast<ExtentEntry*>(palloc0(sizeof(ExtentEntry)));
+    e->first = first;
+    e->blocks = blocks;
+    set_state(e, state);
+    e->kind = static_cast<uint16>(kind);
+    e->generation = generation;
+    if (state == ExtentState::retired) retire(draft, e);
+    draft->extents = lappend(draft->extents, e);
+}
+
+void draft_set_state(ManifestDraft* draft, BlockNumber first, ExtentState state) {
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (e->first == first) set_state(e, state);
+    }
+}
+
+void draft_retire_extent(ManifestDraft* draft, BlockNumber first) {
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (e->first == first) retire(draft, e);
+    }
+}
+
+bool draft_free_orphans(ManifestDraft* draft, uint64 ours) {
+    bool any = false;
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (state_of(e) != ExtentState::reserved || e->generation == ours) continue;
+        set_state(e, ExtentState::free);
+        any = true;
+    }
+    return any;
+}
+
+static int by_first_block(const ListCell* a, const ListCell* b) {
+    const BlockNumber x = static_cast<const ExtentEntry*>(lfirst(a))->first;
+    const BlockNumber y = static_cast<const ExtentEntry*>(lfirst(b))->first;
+    return x < y ? -1 : x > y;
+}
+
+// Free neighbours become one. So do retired ones, except of shards, whose readers look for them by generation.
+static bool can_join(const ExtentEntry* a, const ExtentEntry* b) {
+    const auto shard = static_cast<uint16>(ExtentKind::shard);
+    if (a->first + a->blocks != b->first || a->state != b->state) return false;
+    return state_of(a) == ExtentState::free ||
+           (state_of(a) == ExtentState::retired && a->kind != shard && b->kind != shard);
+}
+
+static List* join_neighbours(List* extents) {
+    List* out = nullptr;
+    ExtentEntry* last = nullptr;
+    ListCell* cell;
+    list_sort(extents, by_first_block);
+    foreach (cell, extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (last != nullptr && can_join(last, e)) {
+            last->blocks += e->blocks;
+            last->kind = static_cast<uint16>(ExtentKind::none);
+            if (e->retire_xid >= last->retire_xid) {
+                last->retire_xid = e->retire_xid;
+                last->retire_version = e->retire_version;
+            }
+            continue;
+        }
+        out = lappend(out, e);
+        last = e;
+    }
+    return out;
+}
+
+uint64 unused_blocks(const ManifestDraft* draft) {
+    uint64 blocks = 0;
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        const auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (state_of(e) == ExtentState::free || state_of(e) == ExtentState::retired) blocks += e->blocks;
+    }
+    return blocks;
+}
+
+// No running transaction was there when it was in use. Politeness only: whoever reads what is reused notices and starts
+// over.
+static bool unread(const ExtentEntry* e) {
+    return GlobalVisCheckRemovableFullXid(nullptr, FullTransactionIdFromU64(e->retire_xid));
+}
+
+void draft_reclaim(const MetaPage& meta, ManifestDraft* draft, bool all) {
+    // In use are extents, the meta page and pending pages.
+    const uint64 in_use = meta.alloc_end - Min(unused_blocks(draft), static_cast<uint64>(meta.alloc_end));
+    const bool spacious = meta.alloc_end <= Max(2 * in_use, static_cast<uint64>(kSmallFileBlocks));
+    const auto version = static_cast<uint32>(meta.manifest_version);
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (state_of(e) != ExtentState::retired) continue;
+        const bool retired_before = static_cast<int32>(e->retire_version - version) <= 0;
+        if (!retired_before || (!unread(e) && spacious && !all)) continue;
+        set_state(e, ExtentState::free);
+        e->kind = static_cast<uint16>(ExtentKind::none);
+        e->generation = e->retire_xid = 0;
+        e->retire_version = 0;
+    }
+    draft->extents = join_neighbours(draft->extents);
+}
+
+uint64 reclaimable_blocks(const ManifestDraft* draft) {
+    uint64 blocks = 0;
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        const auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (state_of(e) == ExtentState::retired && unread(e)) blocks += e->blocks;
+    }
+    return blocks;
+}
+
+namespace {
+struct Run {
+    BlockNumber first, end;
+};
+struct Runs {
+    Run* runs;
+    uint32 n, max;
+};
+}  // namespace
+
+static void add_run(Runs* runs, BlockNumber first, BlockNumber end) {
+    if (first >= end) return;
+    if (runs->n > 0 && runs->runs[runs->n - 1].end == first) {
+        runs->runs[runs->n - 1].end = end;
+        return;
+    }
+    if (runs->n == runs->max) {
+        runs->max = Max(64u, runs->max * 2);
+        const Size bytes = runs->max * sizeof(Run);
+        runs->runs = static_cast<Run*>(runs->runs ? repalloc_huge(runs->runs, bytes)
+                                                  : MemoryContextAllocHuge(CurrentMemoryContext, bytes));
+    }
+    runs->runs[runs->n++] = {first, end};
+}
+
+static int compare_runs(const void* a, const void* b) {
+    const BlockNumber x = static_cast<const Run*>(a)->first, y = static_cast<const Run*>(b)->first;
+    return x < y ? -1 : x > y;
+}
+
+// The pages of the open segment that were linked when `meta` was read. What came later lies in the chunk, the spare run
+// or past the mark of then.
+static void add_open_segment(Relation index, const MetaPage& meta, Runs* runs) {
+    PGAlignedBlock page;
+    PendingReader reader = pending_reader(index, meta, meta.segment_id, meta.segment_head);
+    for (uint32 i = 0; i < meta.segment_pages; ++i) {
+        if (pending_next_page(&reader, page.data) != PageRead::page)
+            report_damage(index, reader.block, "an open segment with fewer pages than the meta page says");
+        add_run(runs, reader.block, reader.block + 1);
+    }
+}
+
+void draft_add_lost_blocks(Relation index, const MetaPage& meta, ManifestDraft* draft) {
+    Runs used{nullptr, 0, 0};
+    ListCell* cell;
+    add_run(&used, kMetaBlock, kMetaBlock + 1);
+    foreach (cell, draft->extents) {
+        const auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        add_run(&used, e->first, e->first + e->blocks);
+    }
+    add_open_segment(index, meta, &used);
+    add_run(&used, meta.chunk_next, meta.chunk_end);
+    add_run(&used, meta.spare_next, meta.spare_end);
+    qsort(used.runs, used.n, sizeof(Run), compare_runs);
+    BlockNumber at = 0;
+    for (uint32 i = 0; i <= used.n; ++i) {
+        const BlockNumber next = i < used.n ? used.runs[i].first : meta.alloc_end;
+        if (at < next && at < meta.alloc_end)
+            draft_add_extent(draft, at, Min(next, meta.alloc_end) - at, ExtentState::free, ExtentKind::none, 0);
+        if (i < used.n) at = Max(at, used.runs[i].end);
+    }
+    pfree(used.runs);
+}
+
+}  // namespace nphd

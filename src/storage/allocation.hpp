@@ -1,0 +1,54 @@
+// Which blocks of the file belong to what: extents of a manifest draft, and where new ones come from.
+//
+// The rule that makes reuse safe for readers, who hold no lock: blocks are overwritten only while the manifest *in
+// force* calls them free or reserved. So what a draft turns from retired into free can be given away by a later draft
+// only, once this one is in force. The same rule makes a crash harmless: what was written over is nobody's.
+#pragma once
+
+#include "src/storage/manifest.hpp"
+
+namespace nphd {
+
+/// Takes `blocks` consecutive blocks for a new extent: of what the manifest that the draft was read from lists as free,
+/// else at the high-water mark. Returns the first one. To be called before draft_reclaim.
+BlockNumber draft_allocate(Relation index, ManifestDraft* draft, uint32 blocks, ExtentState state, ExtentKind kind,
+                           uint64 generation);
+
+/// The same, but InvalidBlockNumber instead of going to the high-water mark.
+BlockNumber draft_allocate_free(ManifestDraft* draft, uint32 blocks, ExtentState state, ExtentKind kind,
+                                uint64 generation);
+/// The free extent that would be taken, or null.
+const ExtentEntry* draft_best_fit(const ManifestDraft* draft, uint32 blocks);
+
+/// Drops everything from block `end` on.
+void draft_cut(ManifestDraft* draft, BlockNumber end);
+
+/// Takes up to `blocks` consecutive free blocks out of the extents altogether, for pending pages. False: none are free.
+bool draft_take_free(ManifestDraft* draft, uint32 blocks, BlockNumber* first, BlockNumber* end);
+
+void draft_add_extent(ManifestDraft* draft, BlockNumber first, uint32 blocks, ExtentState state, ExtentKind kind,
+                      uint64 generation);
+void draft_set_state(ManifestDraft* draft, BlockNumber first, ExtentState state);
+/// Marks the extent that starts at `first` as retired by the current next xid; its contents stay readable.
+void draft_retire_extent(ManifestDraft* draft, BlockNumber first);
+
+/// What is reserved under another generation than `ours` was reserved by a run that did not end, for the caller holds
+/// the maintenance lock. No manifest ever listed it as live, so nobody reads it. Returns whether there was any.
+bool draft_free_orphans(ManifestDraft* draft, uint64 ours);
+
+/// Frees blocks below the high-water mark that belong to nothing: a process died between taking them and publishing the
+/// manifest that would have listed them. No segment of the draft is frozen; the draft was read with `meta`.
+void draft_add_lost_blocks(Relation index, const MetaPage& meta, ManifestDraft* draft);
+
+/// Frees the retired extents that no running transaction can still be reading, and joins neighbours. While more than
+/// half of the file is not in use, or if `all` is wanted, those that were retired by earlier transactions are freed
+/// too: their readers, if any, start over.
+void draft_reclaim(const MetaPage& meta, ManifestDraft* draft, bool all);
+
+/// Free and retired blocks.
+uint64 unused_blocks(const ManifestDraft* draft);
+
+/// Blocks that draft_reclaim would free.
+uint64 reclaimable_blocks(const ManifestDraft* draft);
+
+}  // namespace nphd

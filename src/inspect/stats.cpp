@@ -69,6 +69,17 @@ static HeapTuple index_stats(FunctionCallInfo fcinfo, Relation index) {
     return heap_form_tuple(BlessTupleDesc(columns), const_cast<Datum*>(values), nulls);
 }
 
+// Looks at a bit for each row, and at interrupts once in a while.
+static int64 dead_postings(const CachedShard* shard, const LaneView& lane) {
+    if (shard->dead == 0) return 0;
+    int64 dead = 0;
+    for (uint32 p = 0; p < lane.postings; ++p) {
+        if (p % 65536 == 0) CHECK_FOR_INTERRUPTS();
+        dead += posting_dead(shard, lane.posting_base + p);
+    }
+    return dead;
+}
+
 static void put_lanes(ReturnSetInfo* result, Relation index) {
     MetaPage meta;
     meta_read(index, &meta);
@@ -78,14 +89,12 @@ static void put_lanes(ReturnSetInfo* result, Relation index) {
         const auto* entry = static_cast<ShardEntry*>(lfirst(cell));
         CachedShard* shard = shard_acquire(index, meta, *entry);
         for (const LaneView& lane : shard->view->lanes) {
-            int64 dead = 0;
-            for (uint32 p = 0; p < lane.postings; ++p) dead += posting_dead(shard, lane.posting_base + p);
             const Datum values[] = {
                 Int64GetDatum(static_cast<int64>(entry->generation)),
                 Int32GetDatum(static_cast<int32>(lane.code_bytes * 8)),
                 Int64GetDatum(lane.nodes),
                 Int64GetDatum(lane.postings),
-                Int64GetDatum(dead),
+                Int64GetDatum(dead_postings(shard, lane)),
                 BoolGetDatum(lane.has_graph()),
                 Int32GetDatum(static_cast<int32>(lane.levels)),
             };

@@ -243,13 +243,13 @@ bool return_row(IndexScanDesc scan, RowId row, const double* distance) {
     return true;
 }
 
-// A row of a length that the metric cannot compare. The executor looks whether the row is visible and then evaluates
-// the operator, which raises the error that a sequential scan would; for an invisible row it must not be raised.
+// A row of a length that the metric cannot compare. If it is visible and passes the query's conditions, policies among
+// them, the executor computes the columns, of which what is ordered by is one: the operator raises the error that a
+// sequential scan would. No recheck: the executor would do it before it looks at the conditions, so that the error
+// told of rows that the query leaves out or its user must not see.
 bool return_incomparable(IndexScanDesc scan, RowId row) {
     static const double lower_bound = 0;
-    return_row(scan, row, &lower_bound);
-    scan->xs_recheckorderby = true;
-    return true;
+    return return_row(scan, row, &lower_bound);
 }
 
 // The next living posting of the lanes to walk.

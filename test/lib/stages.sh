@@ -127,6 +127,32 @@ stage_sanitize() {
     run_cases "$NPHD_SANDBOX/sanitize"
 }
 
+# The kernels of a foreign instruction set, against the same loops over single bits that the native ones are held to.
+stage_neon() {
+    local at=$NPHD_SANDBOX/neon gtest=/usr/src/googletest/googletest emulator
+    local engine=(-O3 -DNDEBUG -fno-strict-aliasing -Wshadow -Wconversion)
+    [ "$(uname -m)" != aarch64 ] || { remark 'native here: stage unit has tested it' && return 0; }
+    emulator=$(command -v qemu-aarch64 || command -v qemu-aarch64-static || true)
+    if ! command -v aarch64-linux-gnu-g++ >/dev/null || [ -z "$emulator" ] || [ ! -d "$gtest" ]; then
+        remark 'not tested: g++-aarch64-linux-gnu, qemu-user or googletest is not here'
+        return 0
+    fi
+    mkdir -p "$at"
+    {
+        printf '%s\0' "$gtest/src/gtest-all.cc" "-I$gtest -w" "$gtest/src/gtest_main.cc" '-w'
+        printf '%s\0' test/engine/distance_test.cpp '-Wno-stringop-overread'
+        for source in engine/distance/*.cpp; do printf '%s\0' "$source" "${engine[*]}"; done
+    } | xargs -0 -n 2 -P "$JOBS" sh -c 'aarch64-linux-gnu-g++ -std=c++20 -O1 -Wall -Wextra -Werror -I. -I'"$gtest/include"' $2 \
+        -c -o "$0/$(basename "$1").o" "$1"' "$at"
+    # Static, so that the emulator needs no libraries of that machine.
+    aarch64-linux-gnu-g++ -static -o "$at/distance_tests" "$at"/*.o -pthread
+    printf '#!/bin/sh\nexec %s %s "$@"\n' "$emulator" "$at/distance_tests" >"$at/engine_tests"
+    chmod +x "$at/engine_tests"
+    run_cases "$at"
+    grep -qh 'OK .*/neon' "$at"/shard*.log || { echo 'no case ran the NEON kernels' && return 1; }
+    remark ' (under emulation)'
+}
+
 # installcheck DIRECTORY NAME=VALUE...: PGXS's own target, which builds nothing, with what it writes in DIRECTORY.
 installcheck() {
     local at=$1 status=0 && shift

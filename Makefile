@@ -2,7 +2,8 @@
 # extension. The engine is a static library that knows nothing of PostgreSQL; the module adds the thin layer of src/.
 #
 # Variables: PG_CONFIG=path  WERROR=1 (warnings are errors)  SANITIZE=-fsanitize=...  FAULTS=1 (fault points compiled in)
-# Targets beside PGXS's: check (every test, see test/run), demo, bench, format, tidy. They need no pg_config.
+# Targets beside PGXS's, which need no pg_config: check (every test or STAGES="...", see test/run), demo, bench (every figure,
+# through SQL over ROWS=1000000 rows unless told), format, tidy.
 
 SRC   := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 BUILD ?= build
@@ -23,9 +24,7 @@ demo:
 	@$(SRC)/demo/run
 
 bench:
-	cmake -S $(SRC) -B $(BUILD)/bench -DCMAKE_BUILD_TYPE=Release -DNPHD_TESTS=OFF -DNPHD_MODULE=OFF
-	cmake --build $(BUILD)/bench --target benches -j 2
-	set -e; for b in $(BUILD)/bench/*_bench; do echo "== $$b"; $$b --benchmark_min_time=0.05; done
+	@$(SRC)/bench/run $(ROWS)
 
 format:
 	cd $(SRC) && clang-format -i $(CXX_FILES)

@@ -1,6 +1,7 @@
 \echo Use "CREATE EXTENSION nphd" to load this file. \quit
 
--- Every function of this file is immutable, strict where nothing else is said, and safe in parallel workers.
+-- The functions of the type are immutable, safe in parallel workers, and strict but for three of bit_majority. Those of the access
+-- method, at the end, are volatile and stay out of parallel workers.
 
 -- Type
 
@@ -148,6 +149,13 @@ CREATE OPERATOR > (
     COMMUTATOR = <, NEGATOR = <=, RESTRICT = scalargtsel, JOIN = scalargtjoinsel
 );
 
+COMMENT ON OPERATOR < (bitvec, bitvec) IS 'less than: by bytes, then by length';
+COMMENT ON OPERATOR <= (bitvec, bitvec) IS 'less than or equal';
+COMMENT ON OPERATOR = (bitvec, bitvec) IS 'equal: the same bytes';
+COMMENT ON OPERATOR <> (bitvec, bitvec) IS 'not equal';
+COMMENT ON OPERATOR >= (bitvec, bitvec) IS 'greater than or equal';
+COMMENT ON OPERATOR > (bitvec, bitvec) IS 'greater than: by bytes, then by length';
+
 -- Equal values are equal bytes, so a B-tree may de-duplicate them.
 CREATE OPERATOR CLASS bitvec_ops DEFAULT FOR TYPE bitvec USING btree AS
     OPERATOR 1 <,
@@ -163,6 +171,9 @@ CREATE OPERATOR CLASS bitvec_ops DEFAULT FOR TYPE bitvec USING hash AS
     OPERATOR 1 =,
     FUNCTION 1 bitvec_hash(bitvec),
     FUNCTION 2 bitvec_hash_extended(bitvec, bigint);
+
+COMMENT ON OPERATOR CLASS bitvec_ops USING btree IS 'order by bytes, then by length';
+COMMENT ON OPERATOR CLASS bitvec_ops USING hash IS 'equality of the exact bytes';
 
 -- Distances
 --
@@ -188,6 +199,10 @@ COMMENT ON FUNCTION compared_bits(bitvec, bitvec) IS 'bits that nphd_distance co
 CREATE OPERATOR <-> (FUNCTION = nphd_distance, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = <->);
 CREATE OPERATOR <~> (FUNCTION = hamming_distance, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = <~>);
 CREATE OPERATOR <%> (FUNCTION = jaccard_distance, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = <%>);
+
+COMMENT ON OPERATOR <-> (bitvec, bitvec) IS 'NPHD: share of differing bits within the shorter length, 0 to 1';
+COMMENT ON OPERATOR <~> (bitvec, bitvec) IS 'Hamming distance: number of differing bits, of equal lengths';
+COMMENT ON OPERATOR <%> (bitvec, bitvec) IS 'Jaccard distance: 1 - common bits / bits set in either, of equal lengths';
 
 -- Bits
 --
@@ -220,6 +235,9 @@ CREATE FUNCTION bitvec_not(bitvec) RETURNS bitvec
 CREATE FUNCTION bitvec_concat(bitvec, bitvec) RETURNS bitvec
     AS 'MODULE_PATHNAME', 'bitvec_concat' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
+COMMENT ON FUNCTION bit_length(bitvec) IS 'length in bits';
+COMMENT ON FUNCTION octet_length(bitvec) IS 'length in bytes';
+COMMENT ON FUNCTION bit_count(bitvec) IS 'number of bits that are set';
 COMMENT ON FUNCTION prefix(bitvec, integer) IS 'the first bits of a value, or all if it has fewer';
 
 CREATE OPERATOR & (FUNCTION = bitvec_and, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = &);
@@ -227,6 +245,12 @@ CREATE OPERATOR | (FUNCTION = bitvec_or, LEFTARG = bitvec, RIGHTARG = bitvec, CO
 CREATE OPERATOR # (FUNCTION = bitvec_xor, LEFTARG = bitvec, RIGHTARG = bitvec, COMMUTATOR = #);
 CREATE OPERATOR ~ (FUNCTION = bitvec_not, RIGHTARG = bitvec);
 CREATE OPERATOR || (FUNCTION = bitvec_concat, LEFTARG = bitvec, RIGHTARG = bitvec);
+
+COMMENT ON OPERATOR & (bitvec, bitvec) IS 'bitwise and, of equal lengths';
+COMMENT ON OPERATOR | (bitvec, bitvec) IS 'bitwise or, of equal lengths';
+COMMENT ON OPERATOR # (bitvec, bitvec) IS 'bitwise exclusive or, of equal lengths';
+COMMENT ON OPERATOR ~ (NONE, bitvec) IS 'bitwise not';
+COMMENT ON OPERATOR || (bitvec, bitvec) IS 'the bits of both, one after the other';
 
 -- Aggregates; like core's they skip nulls and are null for no input.
 
@@ -278,11 +302,18 @@ CREATE AGGREGATE bit_majority(bitvec) (
     DESERIALFUNC = bitvec_majority_deserialize, PARALLEL = SAFE
 );
 
+COMMENT ON AGGREGATE min(bitvec) IS 'the smallest value, in the order of <';
+COMMENT ON AGGREGATE max(bitvec) IS 'the greatest value, in the order of <';
+COMMENT ON AGGREGATE bit_and(bitvec) IS 'bitwise and of all values, of equal lengths';
+COMMENT ON AGGREGATE bit_or(bitvec) IS 'bitwise or of all values, of equal lengths';
+COMMENT ON AGGREGATE bit_xor(bitvec) IS 'bitwise exclusive or of all values, of equal lengths';
 COMMENT ON AGGREGATE bit_majority(bitvec) IS 'the bits that more than half of the values have set';
 
 -- Access method
 
 CREATE FUNCTION nphd_handler(internal) RETURNS index_am_handler AS 'MODULE_PATHNAME' LANGUAGE C;
+
+COMMENT ON FUNCTION nphd_handler(internal) IS 'handler of the access method nphd';
 
 CREATE ACCESS METHOD nphd TYPE INDEX HANDLER nphd_handler;
 
@@ -297,9 +328,21 @@ CREATE OPERATOR CLASS bitvec_hamming_ops FOR TYPE bitvec USING nphd AS
 CREATE OPERATOR CLASS bitvec_jaccard_ops FOR TYPE bitvec USING nphd AS
     OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops;
 
+COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING nphd IS 'nearest by NPHD, <->, among codes of any lengths';
+COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING nphd IS 'nearest by Hamming distance, <~>';
+COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING nphd IS 'nearest by Jaccard distance, <%>';
+
 -- Maintenance and inspection
+<<<<<<< HEAD
 CREATE FUNCTION nphd_compact(index regclass, "full" boolean DEFAULT false) RETURNS int8
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+=======
+--
+-- An index changes beside what a snapshot sees, so they are volatile; a temporary one is in the buffers of its own session, which no
+-- parallel worker can read.
+
+CREATE FUNCTION nphd_compact(index regclass) RETURNS int8 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+>>>>>>> tests
 
 COMMENT ON FUNCTION nphd_compact(regclass, boolean) IS
     'folds the pending rows of an nphd index and merges what is due now; full: makes one shard of everything and shortens the file; returns the number of pending rows';

@@ -15,7 +15,7 @@ INSERT INTO am_opclass (code) SELECT made_code(i, 16) FROM generate_series(1, 50
 CREATE INDEX am_opclass_nphd ON am_opclass USING nphd (code);
 CREATE INDEX am_opclass_hamming ON am_opclass USING nphd (code bitvec_hamming_ops);
 CREATE INDEX am_opclass_jaccard ON am_opclass USING nphd (code bitvec_jaccard_ops);
-SELECT relname, metric, live FROM pg_class, nphd_index_stats(oid) WHERE relname LIKE 'am\_build\__%' AND relkind = 'i' ORDER BY relname;
+SELECT relname, metric, live FROM pg_class, nphd_index_stats(oid) WHERE relname LIKE 'am\_opclass\__%' AND relkind = 'i' ORDER BY relname;
 SELECT operator, bool_and(index_agrees('am_opclass', made_code(-query, 16), operator))
 FROM unnest(ARRAY['<->', '<~>', '<%>']) AS operator, generate_series(1, 5) AS query GROUP BY operator ORDER BY operator;
 SELECT indexdef FROM pg_indexes WHERE tablename = 'am_opclass' ORDER BY indexname;
@@ -62,6 +62,7 @@ SELECT command, refusal(command) FROM unnest(ARRAY[
     'CREATE INDEX ON am_opclass USING nphd (code bitvec_ops)',
     'CREATE INDEX ON am_opclass USING nphd (code bitvec_nphd_ops (x = 1))',
     'ALTER TABLE am_opclass ADD PRIMARY KEY (code), ADD EXCLUDE USING nphd (code WITH =)',
+    'ALTER TABLE am_opclass ADD EXCLUDE USING nphd (code WITH <->)',
     'CREATE INDEX ON am_opclass (code bitvec_nphd_ops)']) AS command;
 CREATE INDEX am_opclass_code ON am_opclass USING nphd (code);
 SELECT refusal('CLUSTER am_opclass USING am_opclass_code'), refusal('ALTER TABLE am_opclass CLUSTER ON am_opclass_code');

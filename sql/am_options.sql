@@ -19,6 +19,15 @@ SELECT option, split_part(refusal(format('CREATE INDEX ON am_options USING nphd 
 FROM unnest(ARRAY['m = 4', 'm = 64', 'm = 16, ef_construction = 16', 'ef_construction = 1000', 'ef_search = 1',
                   'ef_search = 100000', 'prefix_edges', 'prefix_edges = false']) AS option;
 SELECT count(*) AS indexes FROM pg_index WHERE indrelid = 'am_options'::regclass;
+-- A partitioned table checks them too, before it has a partition; the partitions take over what it has.
+CREATE TABLE am_options_parts (id integer, code bitvec) PARTITION BY LIST (id);
+SELECT option, split_part(refusal(format('CREATE INDEX ON am_options_parts USING nphd (code) WITH (%s)', option)), ':', 1) AS outcome
+FROM unnest(ARRAY['m = 3', 'ef_construction = 1001', 'm = 64, ef_construction = 16', 'ef_search = 0', 'prefix_edges = maybe', 'lists = 100']) AS option;
+SELECT count(*) AS indexes FROM pg_index WHERE indrelid = 'am_options_parts'::regclass;
+CREATE INDEX am_options_parts_code ON am_options_parts USING nphd (code) WITH (m = 64, ef_search = 30);
+CREATE TABLE am_options_part PARTITION OF am_options_parts DEFAULT;
+SELECT reloptions FROM pg_class AS c JOIN pg_index ON indexrelid = c.oid WHERE indrelid = 'am_options_part'::regclass;
+DROP TABLE am_options_parts;
 -- Prefix edges are of use to NPHD alone, but may be asked for anywhere.
 SELECT refusal('CREATE INDEX ON am_options USING nphd (code bitvec_hamming_ops) WITH (prefix_edges = on)');
 DROP TABLE am_options;
@@ -42,6 +51,13 @@ SELECT reloptions FROM pg_class WHERE relname = 'am_options_code';
 SELECT option, split_part(refusal(format('ALTER INDEX am_options_code SET (%s)', option)), ':', 1) AS outcome
 FROM unnest(ARRAY['m = 3', 'ef_search = 0', 'ef_construction = 1001', 'prefix_edges = maybe', 'fillfactor = 70']) AS option;
 SELECT reloptions FROM pg_class WHERE relname = 'am_options_code';
+-- What does not fit together is refused whichever of the two comes second; a default counts like a number that was given.
+CREATE INDEX am_options_other ON am_options USING nphd (code) WITH (m = 64);
+SELECT refusal('ALTER INDEX am_options_other SET (ef_construction = 16)'), refusal('ALTER INDEX am_options_other SET (ef_construction = 64)');
+SELECT refusal('ALTER INDEX am_options_other RESET (m)');
+ALTER INDEX am_options_other SET (ef_construction = 16);
+SELECT refusal('ALTER INDEX am_options_other SET (m = 17)'), reloptions FROM pg_class WHERE relname = 'am_options_other';
+DROP INDEX am_options_other;
 
 -- Settings: bounds, names, and the prefix that belongs to the extension.
 SELECT setting, split_part(refusal(format('SET %s', setting)), ':', 1) AS outcome

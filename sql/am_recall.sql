@@ -19,9 +19,10 @@ CREATE INDEX am_recall_code ON am_recall USING nphd (code);
 SELECT code_bits, codes, graph FROM nphd_index_lanes('am_recall_code');
 
 -- How many of the ten nearest by distance a search finds, on average over a hundred queries: what lies within the exact tenth distance.
-CREATE FUNCTION recall(queries bitvec[], ef_search integer DEFAULT 0, exact boolean DEFAULT false) RETURNS double precision
+CREATE FUNCTION recall(queries bitvec[], ef_search integer DEFAULT 0, exact boolean DEFAULT false, operator text DEFAULT '<->') RETURNS double precision
 LANGUAGE plpgsql SET nphd.exact = off SET nphd.ef_search = 0 AS $$
 DECLARE
+    nearest text := format('SELECT array_agg(distance) FROM (SELECT code %1$s $1 AS distance FROM am_recall ORDER BY code %1$s $1 LIMIT 10) AS nearest', operator);
     query bitvec;
     distances double precision[];
     tenth double precision;
@@ -29,10 +30,10 @@ DECLARE
 BEGIN
     FOREACH query IN ARRAY queries LOOP
         PERFORM set_config('nphd.exact', 'on', true);
-        SELECT array_agg(distance) INTO distances FROM (SELECT code <-> query AS distance FROM am_recall ORDER BY code <-> query LIMIT 10) AS nearest;
+        EXECUTE nearest INTO distances USING query;
         tenth := distances[10];
         PERFORM set_config('nphd.exact', exact::text, true), set_config('nphd.ef_search', ef_search::text, true);
-        SELECT array_agg(distance) INTO distances FROM (SELECT code <-> query AS distance FROM am_recall ORDER BY code <-> query LIMIT 10) AS nearest;
+        EXECUTE nearest INTO distances USING query;
         found_rows := found_rows + (SELECT count(*) FROM unnest(distances) AS distance WHERE distance <= tenth);
     END LOOP;
     RETURN found_rows / (10 * cardinality(queries));
@@ -83,6 +84,18 @@ SET nphd.ef_search = 1;
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM am_recall ORDER BY code <-> made_code(-5)) AS nearest;
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM am_recall WHERE id % 2000 = 7 ORDER BY code <-> made_code(-5) LIMIT 11) AS nearest;
 RESET nphd.ef_search;
+
+-- By the other two distances, each through a graph of its own.
+CREATE INDEX am_recall_hamming ON am_recall USING nphd (code bitvec_hamming_ops);
+CREATE INDEX am_recall_jaccard ON am_recall USING nphd (code bitvec_jaccard_ops);
+SELECT metric, code_bits, l.codes, graph FROM unnest(ARRAY['am_recall_hamming', 'am_recall_jaccard']::regclass[]) AS i, nphd_index_stats(i), nphd_index_lanes(i) AS l;
+SELECT operator, plan_of(format('SELECT id FROM am_recall ORDER BY code %s made_code(1) LIMIT 10', operator)),
+       recall(related, exact => true, operator => operator) = 1 AS exact, recall(related, operator => operator) >= 0.95 AS related,
+       recall(unrelated, 400, operator => operator) >= 0.95 AS unrelated
+FROM am_queries, unnest(ARRAY['<~>', '<%>']) AS operator;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM am_recall ORDER BY code <~> made_code(-5)) AS nearest;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM am_recall ORDER BY code <%> made_code(-5)) AS nearest;
+DROP INDEX am_recall_hamming, am_recall_jaccard;
 
 -- After deletes: the dead do not take the places of the living.
 DELETE FROM am_recall WHERE id % 10 < 7;

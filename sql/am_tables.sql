@@ -36,6 +36,17 @@ DROP TABLE by_index;
 RESET enable_seqscan;
 DROP TABLE am_tables;
 
+-- A domain over bitvec is indexed as what it is made of.
+CREATE DOMAIN am_fingerprint AS bitvec(128) CHECK (bit_length(VALUE) >= 64);
+CREATE TABLE am_tables (id integer GENERATED ALWAYS AS IDENTITY, code am_fingerprint) WITH (autovacuum_enabled = off);
+INSERT INTO am_tables (code) SELECT made_code(i, 8 + i % 2 * 8) FROM generate_series(1, 500) AS i;
+CREATE INDEX am_tables_domain ON am_tables USING nphd (code);
+INSERT INTO am_tables (code) SELECT made_code(i, 8 + i % 2 * 8) FROM generate_series(501, 600) AS i;
+SELECT metric, live, pending FROM nphd_index_stats('am_tables_domain');
+SELECT index_agrees('am_tables', made_code(-1, 16)), plan_of('SELECT id FROM am_tables ORDER BY code <-> ''0011223344556677''::am_fingerprint LIMIT 3');
+DROP TABLE am_tables;
+DROP DOMAIN am_fingerprint;
+
 -- A partitioned table: built with the parent, made with a new partition, taken over by ATTACH.
 CREATE TABLE am_parts (id integer, code bitvec) PARTITION BY RANGE (id);
 CREATE TABLE am_parts_1 PARTITION OF am_parts FOR VALUES FROM (0) TO (100) WITH (autovacuum_enabled = off);

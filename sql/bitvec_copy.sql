@@ -77,6 +77,24 @@ SELECT what, pg_temp.receive(:'file', content, 'short_code')
 FROM (VALUES ('16 bits', '\x00000010aabb'::bytea), ('24 bits', '\x00000018aabbcc'),
              ('24 bits, bytes missing', '\x00000018aabb')) AS field (what, content);
 
+-- A byte 0 in the text form, as it is or as an escape, is refused; it does not end the code early.
+CREATE FUNCTION pg_temp.receive_text(file text, content bytea) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    object oid := lo_from_bytea(0, content);
+    answer text;
+BEGIN
+    PERFORM lo_export(object, file), lo_unlink(object);
+    DELETE FROM field;
+    EXECUTE format('COPY field (code) FROM %L (FORMAT text)', file);
+    SELECT format('[%s]', code) INTO answer FROM field;
+    RETURN answer;
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+END $$;
+SELECT what, pg_temp.receive_text(:'file', content)
+FROM (VALUES ('none', '\x616162620a'::bytea), ('in the middle', '\x61610062620a'), ('at the end', '\x61616262000a'), ('first', '\x0061610a'),
+             ('alone', '\x000a'), ('octal', 'aa\\000bb'), ('hexadecimal', 'aabb\\x00')) AS line (what, content);
+
 -- Fields at random, some of them right, against the rule in words. The seed differs from run to run and is shown with
 -- a failure.
 SELECT (random() * 1000000)::integer AS seed \gset

@@ -68,6 +68,28 @@ ALTER TABLE bitvec_typmod_alter ALTER v TYPE bitvec(8);
 ALTER TABLE bitvec_typmod_alter ALTER v TYPE bitvec(8) USING v::bitvec(8);
 SELECT * FROM bitvec_typmod_alter;
 
+-- No column has the maximum 0; whoever calls the coercion with it gets the whole value, as core's varbit gives, whether or not the
+-- planner sees the number.
+SELECT bitvec('aabb', 0, true) AS constant, bitvec('aabb', n, true) AS computed, bitvec('aabb', n, false) AS assigned,
+       varbit(B'1010', n, true) AS core
+FROM unnest(ARRAY[0, -1]) AS n;
+
+-- As an element of an array.
+CREATE TEMP TABLE refused (v bitvec(12)[]);
+\echo :LAST_ERROR_SQLSTATE
+CREATE TABLE bitvec_typmod_array (v bitvec(8)[]);
+INSERT INTO bitvec_typmod_array VALUES ('{aa,"",NULL}') RETURNING v;
+INSERT INTO bitvec_typmod_array VALUES ('{aa,aabb}');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO bitvec_typmod_array VALUES (ARRAY['aa', 'aabb']::bitvec[]);
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO bitvec_typmod_array VALUES (ARRAY['aa', 'aabb']::bitvec(8)[]) RETURNING v;
+COPY bitvec_typmod_array FROM STDIN;
+{aa,aabb}
+\.
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE bitvec_typmod_array;
+
 -- A null is no longer than any maximum.
 SELECT NULL::bitvec(8) IS NULL AS "null";
 

@@ -27,7 +27,7 @@ DECLARE
     uses_index boolean := false;
 BEGIN
     FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || nearest USING query LOOP
-        uses_index := uses_index OR line LIKE '%Order By: (%code ' || operator || '%';
+        uses_index := uses_index OR line LIKE '%Order By: (%code% ' || operator || '%';
     END LOOP;
     IF NOT uses_index THEN
         RAISE EXCEPTION 'no index scan over % by %', relation, operator;

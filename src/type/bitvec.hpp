@@ -40,8 +40,9 @@ uint8* payload(Bitvec* v);
 
 inline Datum bitvec_datum(Bitvec* v) { return PointerGetDatum(v); }
 
-/// Whether a value of that many bits is longer than bitvec(typmod) allows; a negative typmod sets no limit.
-inline bool exceeds_typmod(size_t bits, int32 typmod) { return typmod >= 0 && bits > static_cast<size_t>(typmod); }
+/// Whether a value of that many bits is longer than bitvec(typmod) allows. As for varbit, whose support function we
+/// share, 0 sets no limit either: the planner drops a coercion to it.
+inline bool exceeds_typmod(size_t bits, int32 typmod) { return typmod > 0 && bits > static_cast<size_t>(typmod); }
 
 // Errors that several functions raise, as arguments of ereport; sizes in bits.
 int different_lengths(size_t a_bits, size_t b_bits);  // 22026

@@ -53,7 +53,6 @@ missing_packages() {
         benchmark) has_header benchmark/benchmark.h || echo libbenchmark-dev ;;
         libpq) [ -f "$("${PG_CONFIG:-pg_config}" --includedir 2>/dev/null)/libpq-fe.h" ] || echo libpq-dev ;;
         zlib) has_header zlib.h || echo zlib1g-dev ;;
-        libpq) [ -f "$("${PG_CONFIG:-pg_config}" --includedir 2>/dev/null)/libpq-fe.h" ] || echo libpq-dev ;;
         prove) command -v prove >/dev/null || echo perl ;;
         ipc-run) perl -MIPC::Run -e 1 2>/dev/null || echo libipc-run-perl ;;
         *) echo "missing_packages: unknown thing $thing" >&2 && return 1 ;;

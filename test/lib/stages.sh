@@ -61,20 +61,30 @@ show_details() {
 # The plain build, shared by the stages that need a server.
 plain_build() { [ -f "$NPHD_SANDBOX/plain/server.conf" ] || install_extension "$NPHD_SANDBOX/plain" WERROR=1; }
 
-stage_build() {
-    plain_build
-    local module=$NPHD_SANDBOX/plain/build/nphd.so symbols strange foreign
-    symbols=$(nm -D --defined-only "$module" | awk '{print $3}' | sort)
-    # What SQL calls has a pg_finfo_ beside it (CREATE EXTENSION looks for each); background workers are started by name.
+# What SQL calls has a pg_finfo_ beside it (CREATE EXTENSION looks for each); background workers are started by name.
+exports_what_it_must() {
+    local symbols strange
+    symbols=$(nm -D --defined-only "$1" | awk '{print $3}' | sort)
     strange=$(comm -23 <(grep -vE '^(pg_finfo_.*|Pg_magic_func|_PG_init|nphd_.*_main)$' <<<"$symbols") \
         <(sed -n 's/^pg_finfo_//p' <<<"$symbols" | sort))
-    [ -z "$strange" ] || { echo "exported without need: $strange" && return 1; }
-    grep -qx Pg_magic_func <<<"$symbols" || { echo 'Pg_magic_func is not exported' && return 1; }
-    foreign=$(grep -rnE '#[[:space:]]*include[[:space:]]*[<"](postgres|pg_config|c\.h|fmgr|src/|access/|catalog/|storage/|utils/)' engine || true)
-    [ -z "$foreign" ] || { echo "the engine must not know PostgreSQL: $foreign" && return 1; }
-    remark "nphd.so with $(grep -c '^pg_finfo_' <<<"$symbols") functions, no warning"
+    [ -z "$strange" ] || { echo "$1: exported without need: $strange" && return 1; }
+    grep -qx Pg_magic_func <<<"$symbols" || { echo "$1: Pg_magic_func is not exported" && return 1; }
 }
 
+stage_build() {
+    local module=$NPHD_SANDBOX/plain/build/nphd.so other=$NPHD_SANDBOX/cmake/nphd.so foreign
+    foreign=$(grep -rnE '#[[:space:]]*include[[:space:]]*[<"](postgres|pg_config|c\.h|fmgr|src/|access/|catalog/|storage/|utils/)' engine || true)
+    [ -z "$foreign" ] || { echo "the engine must not know PostgreSQL: $foreign" && return 1; }
+    plain_build
+    exports_what_it_must "$module"
+    cmake_build "$NPHD_SANDBOX/cmake" -DCMAKE_BUILD_TYPE=Release -DNPHD_MODULE=ON -DPG_CONFIG="$PG_CONFIG" -DNPHD_TESTS=OFF -DNPHD_BENCHES=OFF
+    exports_what_it_must "$other"
+    diff <(nm -D --defined-only "$module" | awk '{print $3}' | sort) <(nm -D --defined-only "$other" | awk '{print $3}' | sort)
+    count 2 0
+    remark " (make and CMake): nphd.so with $(nm -D --defined-only "$module" | grep -c ' pg_finfo_') functions, no warning"
+}
+
+# cmake_build DIRECTORY OPTION...: warnings are errors; without the module unless an option says otherwise.
 cmake_build() {
     local at=$1 && shift
     cmake -S . -B "$at" -DNPHD_WERROR=ON -DNPHD_MODULE=OFF "$@"
@@ -115,6 +125,32 @@ stage_unit() {
 stage_sanitize() {
     cmake_build "$NPHD_SANDBOX/sanitize" -DNPHD_SANITIZE=address,undefined -DNPHD_BENCHES=OFF
     run_cases "$NPHD_SANDBOX/sanitize"
+}
+
+# The kernels of a foreign instruction set, against the same loops over single bits that the native ones are held to.
+stage_neon() {
+    local at=$NPHD_SANDBOX/neon gtest=/usr/src/googletest/googletest emulator
+    local engine=(-O3 -DNDEBUG -fno-strict-aliasing -Wshadow -Wconversion)
+    [ "$(uname -m)" != aarch64 ] || { remark 'native here: stage unit has tested it' && return 0; }
+    emulator=$(command -v qemu-aarch64 || command -v qemu-aarch64-static || true)
+    if ! command -v aarch64-linux-gnu-g++ >/dev/null || [ -z "$emulator" ] || [ ! -d "$gtest" ]; then
+        remark 'not tested: g++-aarch64-linux-gnu, qemu-user or googletest is not here'
+        return 0
+    fi
+    mkdir -p "$at"
+    {
+        printf '%s\0' "$gtest/src/gtest-all.cc" "-I$gtest -w" "$gtest/src/gtest_main.cc" '-w'
+        printf '%s\0' test/engine/distance_test.cpp '-Wno-stringop-overread'
+        for source in engine/distance/*.cpp; do printf '%s\0' "$source" "${engine[*]}"; done
+    } | xargs -0 -n 2 -P "$JOBS" sh -c 'aarch64-linux-gnu-g++ -std=c++20 -O1 -Wall -Wextra -Werror -I. -I'"$gtest/include"' $2 \
+        -c -o "$0/$(basename "$1").o" "$1"' "$at"
+    # Static, so that the emulator needs no libraries of that machine.
+    aarch64-linux-gnu-g++ -static -o "$at/distance_tests" "$at"/*.o -pthread
+    printf '#!/bin/sh\nexec %s %s "$@"\n' "$emulator" "$at/distance_tests" >"$at/engine_tests"
+    chmod +x "$at/engine_tests"
+    run_cases "$at"
+    grep -qh 'OK .*/neon' "$at"/shard*.log || { echo 'no case ran the NEON kernels' && return 1; }
+    remark ' (under emulation)'
 }
 
 # installcheck DIRECTORY NAME=VALUE...: PGXS's own target, which builds nothing, with what it writes in DIRECTORY.
@@ -172,6 +208,18 @@ stage_tap() {
     count "$ok" $((files - ok))
     remark ' (files)'
     return "$status"
+}
+
+stage_demo() {
+    local out=$NPHD_SANDBOX/demo.out headings
+    demo/run 20000 | tee "$out"
+    headings=$(sed -nE 's/^([0-9])\. [A-Z].*/\1/p' "$out" | tr -d '\n')
+    [ "$headings" = 1234567 ] || { echo "the headings are $headings" && return 1; }
+    # The last column of the last table is the recall of the exact search: for two lengths of query on two tables.
+    awk -F '|' '/^ *[0-9]+ bits on / { lines++; exact += $NF ~ /^ *1\.000 *$/ } END { exit !(lines == 4 && exact == 4) }' "$out" ||
+        { echo 'the exact recall is not 1.000' && return 1; }
+    count 7 0
+    remark ' (chapters), exact recall 1.000'
 }
 
 stage_format() {

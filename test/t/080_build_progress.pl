@@ -1,4 +1,5 @@
-# A build says in pg_stat_progress_create_index where it is, and a time-out stops it wherever that is.
+# A build says in pg_stat_progress_create_index where it is, has as many threads as the settings allow, and a time-out stops it
+# wherever it is.
 
 use strict;
 use warnings;
@@ -59,6 +60,45 @@ subtest 'phases' => sub {
 	like($out, qr/loading codes.*comparing neighbours.*writing the shard/s, 'in this order');
 	unlike($out, qr/building index: *$/m, 'every phase has a name');
 	is(sql("SELECT live FROM nphd_index_stats('ti')"), $rows, 'all rows are in');
+};
+
+# The most threads that a backend has while it runs a statement.
+sub most_threads
+{
+	my ($statement) = @_;
+	my $job = background($node, 'postgres', $statement);
+	my $pid = '';
+	while ($pid eq '' && is_running($job))
+	{
+		$pid = sql("SELECT pid FROM pg_stat_activity WHERE application_name = '$job->{name}'");
+	}
+	my $most = 0;
+	while (is_running($job))
+	{
+		my @threads = glob "/proc/$pid/task/*";
+		$most = @threads if @threads > $most;
+		sleep 0.002;
+	}
+	my ($status, undef, $err) = finish_background($job);
+	is($err, '', $statement);
+	return $most;
+}
+
+# The backend itself, which waits, the one that builds, and as many helpers as max_parallel_maintenance_workers says; the table's
+# parallel_workers can lower that.
+subtest 'threads' => sub {
+	fill_table($node, 'few', 1, 40_000);
+	my $build = 'CREATE INDEX fi ON few USING nphd (code); DROP INDEX fi';
+	is(most_threads("SET max_parallel_maintenance_workers = $_; $build"), 2 + $_, "$_ helpers") for 0, 1, 3;
+	sql('ALTER TABLE few SET (parallel_workers = 0)');
+	is(most_threads("SET max_parallel_maintenance_workers = 3; $build"), 2, "the table's parallel_workers = 0");
+	sql('ALTER TABLE few SET (parallel_workers = 1)');
+	is(most_threads("SET max_parallel_maintenance_workers = 3; $build"), 3, "the table's parallel_workers = 1");
+	is(most_threads("SET max_parallel_maintenance_workers = 0; $build"), 2, 'which allows no more than the setting');
+	sql('ALTER TABLE few RESET (parallel_workers)');
+	sql('CREATE INDEX fi ON few USING nphd (code)');
+	is(most_threads('SET max_parallel_maintenance_workers = 1; REINDEX INDEX fi'), 3, 'REINDEX likewise');
+	sql('DROP TABLE few');
 };
 
 subtest 'statement_timeout' => sub {

@@ -333,16 +333,12 @@ COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING nphd IS 'nearest by Hamming d
 COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING nphd IS 'nearest by Jaccard distance, <%>';
 
 -- Maintenance and inspection
-<<<<<<< HEAD
-CREATE FUNCTION nphd_compact(index regclass, "full" boolean DEFAULT false) RETURNS int8
-AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
-=======
 --
 -- An index changes beside what a snapshot sees, so they are volatile; a temporary one is in the buffers of its own session, which no
 -- parallel worker can read.
 
-CREATE FUNCTION nphd_compact(index regclass) RETURNS int8 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
->>>>>>> tests
+CREATE FUNCTION nphd_compact(index regclass, "full" boolean DEFAULT false) RETURNS int8
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
 
 COMMENT ON FUNCTION nphd_compact(regclass, boolean) IS
     'folds the pending rows of an nphd index and merges what is due now; full: makes one shard of everything and shortens the file; returns the number of pending rows';

@@ -109,7 +109,7 @@ sub fuzz
 	return;
 }
 
-my $mutants = $ENV{NPHD_TEST_MUTANTS} // 150;
+my $mutants = $ENV{NPHD_TEST_MUTANTS} // 250;
 subtest 'small lanes' => sub { fuzz('small', 3000, $mutants); };
 subtest 'a graph' => sub { fuzz('graph', 27_000, int $mutants / 5); };
 done_testing();

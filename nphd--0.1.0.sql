@@ -384,3 +384,10 @@ CREATE FUNCTION nphd_index_extents(
 
 COMMENT ON FUNCTION nphd_index_extents(regclass) IS
     'where the parts of an nphd index lie in its file: live, reserved for a shard in the making, retired, or free; pending pages are not listed';
+
+CREATE FUNCTION nphd_check(index regclass, heapallindexed boolean DEFAULT false)
+RETURNS TABLE (severity text, block int8, shard int8, what text)
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_check(regclass, boolean) IS
+    'what is wrong with an nphd index, no rows if nothing is; heapallindexed: compares it with its table too, which cannot be written to meanwhile';

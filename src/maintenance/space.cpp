@@ -138,6 +138,11 @@ static BlockNumber end_of_use(const MetaPage& meta, const ManifestDraft& draft) 
     return end;
 }
 
+// Blocks that were set aside for pending pages; nobody inserts.
+static void free_run(ManifestDraft* draft, BlockNumber next, BlockNumber end) {
+    if (next < end) draft_add_extent(draft, next, end - next, ExtentState::free, ExtentKind::none, 0);
+}
+
 // With the AccessExclusiveLock.
 static void cut(Relation index) {
     MetaPage meta;
@@ -146,6 +151,8 @@ static void cut(Relation index) {
     BlockNumber end = end_of_use(meta, draft);
     // The new manifest may need a page behind it, and that page another way round the old one.
     if (end + 2 * meta.manifest_pages >= meta.alloc_end) return;
+    free_run(&draft, meta.chunk_next, meta.chunk_end);
+    free_run(&draft, meta.spare_next, meta.spare_end);
     const ManifestRoot root = manifest_write_before(index, meta, &draft, &end);
     NPHD_FAULT("truncate.before");
     MetaChange change;

@@ -216,8 +216,8 @@ ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft*
 }
 
 ManifestRoot manifest_write_before(Relation index, const MetaPage& meta, ManifestDraft* draft, BlockNumber* end) {
-    draft_cut(draft, *end);
     draft_retire_extent(draft, meta.manifest_block);
+    draft_cut(draft, *end);
     const uint32 pages = pages_needed(index, draft);
     BlockNumber block = draft_allocate_free(draft, pages, ExtentState::live, ExtentKind::manifest, draft->version);
     if (block == InvalidBlockNumber) {

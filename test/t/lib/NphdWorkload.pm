@@ -57,6 +57,8 @@ sub watch_workload
 	{
 		my $difference = differences($node, 't', queries => 1);
 		push @wrong, $difference if $difference ne '';
+		my $errors = check_errors($node, 't');
+		push @wrong, $errors if $errors ne '';
 		$comparisons++;
 		sleep 0.3;
 	}

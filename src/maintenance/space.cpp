@@ -96,6 +96,7 @@ static void move_shard(Relation index, const ShardEntry& from) {
     to.tombstone_block = extents.tombstone_block;
     to.seal_lsn = RelationNeedsWAL(index) ? GetXLogInsertRecPtr() : 0;
     to.sealed_in = locator_of(index);
+    NPHD_FAULT("move.copied");
     tombstones_create(index, meta, to);
     Move move{index, &from, &to};
     copy_tombstones(&move, meta);

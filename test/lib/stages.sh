@@ -51,8 +51,8 @@ show_details() {
     for file in "$NPHD_SANDBOX"/"$1"*/server.log; do
         [ ! -f "$file" ] || grep -nE 'PANIC|TRAP|terminated by signal' "$file" | head -n 20 || true
     done
-    if [ "$1" = tap ]; then
-        for file in $(grep -lE '^\[[0-9:.]+\].* not ok |^#   Failed|died:|Bailout' "$NPHD_SANDBOX"/tap/tmp_check/log/regress_log_* 2>/dev/null); do
+    if [ "$1" = tap ] || [ "$1" = faults ]; then
+        for file in $(grep -lE '^\[[0-9:.]+\].* not ok |^#   Failed|died:|Bailout' "$NPHD_SANDBOX/$1"/tmp_check/log/regress_log_* 2>/dev/null); do
             echo "---- ${file##*/}" && tail -n 60 "$file"
         done
     fi
@@ -204,6 +204,30 @@ stage_tap() {
     plain_build
     mkdir -p "$at"
     TEMP_CONFIG=$NPHD_SANDBOX/plain/server.conf installcheck "$at" REGRESS= ISOLATION= PROVE_FLAGS="-j $JOBS --timer" || status=1
+    ok=$(grep -cE '\.pl \.+ ok' "$at/run.log") || true
+    count "$ok" $((files - ok))
+    remark ' (files)'
+    return "$status"
+}
+
+# The module with fault points, and beside it a control in which scans do not notice that their pages were used again.
+faults_build() {
+    local control=$NPHD_SANDBOX/control
+    install_extension "$NPHD_SANDBOX/faulty" WERROR=1 FAULTS=1
+    mkdir -p "$control"
+    cp -a "$NPHD_SANDBOX/faulty/build" "$control/build"
+    rm -f "$control/build/build/src/am/scan_run.o" "$control/build/nphd.so"
+    install_extension "$control" WERROR=1 FAULTS=1 CONTROL=NPHD_NO_REUSE_CHECK
+}
+
+stage_faults() {
+    local at=$NPHD_SANDBOX/faults status=0 files ok tests=${NPHD_FAULT_TESTS:-test/faults/*.pl}
+    files=$(files_like "$tests")
+    [ "$files" -gt 0 ] || { remark 'no tests' && return 0; }
+    faults_build
+    mkdir -p "$at"
+    NPHD_CONTROL_CONFIG=$NPHD_SANDBOX/control/server.conf TEMP_CONFIG=$NPHD_SANDBOX/faulty/server.conf installcheck "$at" \
+        REGRESS= ISOLATION= TAP_TESTS=1 PROVE_TESTS="$tests" PROVE_FLAGS="-j $JOBS --timer" || status=1
     ok=$(grep -cE '\.pl \.+ ok' "$at/run.log") || true
     count "$ok" $((files - ok))
     remark ' (files)'

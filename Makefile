@@ -2,6 +2,7 @@
 # extension. The engine is a static library that knows nothing of PostgreSQL; the module adds the thin layer of src/.
 #
 # Variables: PG_CONFIG=path  WERROR=1 (warnings are errors)  SANITIZE=-fsanitize=...  FAULTS=1 (fault points compiled in)
+# CONTROL=NPHD_NO_REUSE_CHECK (scans do not notice that their pages were used again: for test/faults only)
 # Targets beside PGXS's, which need no pg_config: check (every test or STAGES="...", see test/run), demo, bench (every figure,
 # through SQL over ROWS=1000000 rows unless told), format, tidy.
 
@@ -90,9 +91,12 @@ $(BUILD)/engine/%.o: engine/%.cpp $(BUILD)/flags
 	@$(MKDIR_P) $(@D)
 	$(CXX) $(ENGINE_FLAGS) -c -o $@ $<
 
+# Of one file only, so that a control is built from a copy of another build.
+$(BUILD)/src/am/scan_run.o: CONTROL_FLAGS = $(addprefix -D,$(CONTROL))
+
 $(BUILD)/src/%.o: src/%.cpp $(BUILD)/flags
 	@$(MKDIR_P) $(@D)
-	$(CXX) $(CXXFLAGS) $(MODULE_FLAGS) $(CPPFLAGS) -c -o $@ $<
+	$(CXX) $(CXXFLAGS) $(MODULE_FLAGS) $(CONTROL_FLAGS) $(CPPFLAGS) -c -o $@ $<
 
 $(ENGINE_LIB): $(ENGINE_OBJ)
 	rm -f $@

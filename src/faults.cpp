@@ -2,8 +2,8 @@
 
 #include "src/pg.hpp"
 
+#include <charconv>
 #include <csignal>
-#include <cstring>
 
 #include "src/faults.hpp"
 
@@ -12,53 +12,72 @@ namespace nphd {
 static char* setting;
 
 namespace {
-enum class Action { none, log, kill, error, enospc, oom, sleep, wait };
+enum class Action { none, kill, error, enospc, oom, sleep, wait };
 struct Armed {
-    int number;  // -1: none
+    int number;
     Action action;
     int countdown;
 };
+struct Faults {
+    static constexpr int kMost = 4;
+    Armed armed[kMost];
+    int n;
+    bool log;  // every point that is reached
+};
 }  // namespace
 
-static Armed armed{-1, Action::none, 0};
+static Faults faults;
 
-static Action action_of(const char* text, size_t n) {
+static Action action_of(std::string_view text) {
     static constexpr struct {
-        const char* name;
+        std::string_view name;
         Action action;
     } known[] = {{"kill", Action::kill}, {"error", Action::error}, {"enospc", Action::enospc},
                  {"oom", Action::oom},   {"sleep", Action::sleep}, {"wait", Action::wait}};
     for (const auto& k : known)
-        if (strlen(k.name) == n && strncmp(k.name, text, n) == 0) return k.action;
+        if (k.name == text) return k.action;
     return Action::none;
 }
 
-static bool parse(const char* text, Armed* out) {
-    *out = {-1, Action::none, 0};
-    if (text[0] == '\0') return true;
-    if (strcmp(text, "log") == 0) {
-        out->action = Action::log;
-        return true;
-    }
-    const char* colon = strchr(text, ':');
-    if (colon == nullptr) return false;
+// The part of *text in front of the separator, which is taken off together with it.
+static std::string_view cut_off(std::string_view* text, char separator) {
+    const size_t at = text->find(separator);
+    const std::string_view part = text->substr(0, at);
+    text->remove_prefix(at == std::string_view::npos ? text->size() : at + 1);
+    return part;
+}
+
+// point:action or point:action:n
+static bool parse_one(std::string_view text, Armed* out) {
+    const std::string_view point = cut_off(&text, ':'), action = cut_off(&text, ':');
+    *out = {-1, action_of(action), 1};
     for (int i = 0; i < static_cast<int>(lengthof(kFaultPoints)); ++i)
-        if (kFaultPoints[i] == std::string_view(text, static_cast<size_t>(colon - text))) out->number = i;
-    const char* second = strchr(colon + 1, ':');
-    const size_t n = second != nullptr ? static_cast<size_t>(second - colon - 1) : strlen(colon + 1);
-    out->action = action_of(colon + 1, n);
-    out->countdown = second != nullptr ? atoi(second + 1) : 1;
+        if (kFaultPoints[i] == point) out->number = i;
+    if (!text.empty() &&
+        std::from_chars(text.data(), text.data() + text.size(), out->countdown).ptr != text.data() + text.size())
+        return false;
     return out->number >= 0 && out->action != Action::none && out->countdown > 0;
 }
 
+static bool parse(std::string_view text, Faults* out) {
+    *out = Faults{};
+    out->log = text == "log";
+    if (out->log) return true;
+    while (!text.empty())
+        if (out->n == Faults::kMost || !parse_one(cut_off(&text, ','), &out->armed[out->n++])) return false;
+    return true;
+}
+
 static bool check_setting(char** value, void**, GucSource) {
-    Armed ignored;
+    Faults ignored;
     if (parse(*value, &ignored)) return true;
-    GUC_check_errdetail("It has the form point:action or point:action:n.");
+    GUC_check_errdetail("It has the form point:action or point:action:n, or is a list of up to four of them.");
     return false;
 }
 
-static void assign_setting(const char* value, void*) { parse(value, &armed); }
+static void assign_setting(const char* value, void*) {
+    if (!parse(value, &faults)) faults = Faults{};
+}
 
 // Straight to the log's file descriptor: some points are reached where an ereport(LOG) must not be.
 static void tell(int number) {
@@ -74,28 +93,39 @@ static void wait_for_lock() {
     LockRelease(&tag, ShareLock, false);
 }
 
-void fault_point(int number) {
-    if (armed.action == Action::log) return tell(number);
-    if (armed.number != number || --armed.countdown != 0) return;
-    tell(number);
-    switch (armed.action) {
+static void act(Action action, const char* name) {
+    switch (action) {
         case Action::kill:
             kill(getpid(), SIGKILL);
             for (;;) pause();
         case Action::error:
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("fault point %s", kFaultPoints[number].data())));
+            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("fault point %s", name)));
+            break;
         case Action::enospc:
-            ereport(ERROR, (errcode(ERRCODE_DISK_FULL), errmsg("fault point %s", kFaultPoints[number].data())));
+            ereport(ERROR, (errcode(ERRCODE_DISK_FULL), errmsg("fault point %s", name)));
+            break;
         case Action::oom:
-            ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("fault point %s", kFaultPoints[number].data())));
+            ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("fault point %s", name)));
+            break;
         case Action::sleep:
             pg_usleep(1000000);
             break;
         case Action::wait:
             wait_for_lock();
             break;
-        default:
+        case Action::none:
             break;
+    }
+}
+
+void fault_point(int number) {
+    if (faults.log) tell(number);
+    for (int i = 0; i < faults.n; ++i) {
+        Armed* armed = &faults.armed[i];
+        // Down to zero once, and never again.
+        if (armed->number != number || armed->countdown <= 0 || --armed->countdown > 0) continue;
+        tell(number);
+        act(armed->action, kFaultPoints[number].data());
     }
 }
 

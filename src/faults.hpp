@@ -1,11 +1,13 @@
 // Points at which a test can make the server die, fail, or wait: NPHD_FAULT("name") stands at every step of what
-// changes an index. Only a build with -DNPHD_FAULTS has them; there, a superuser steers one by
+// changes an index, and between what a scan reads and its look at whether that was still the index's. Only a build with
+// -DNPHD_FAULTS has them; there, a superuser steers one by
 //
 //     SET nphd.fault = 'name:action'      or  'name:action:n'   at the n-th time it is reached in the process
 //
-// kill: SIGKILL to the process itself. error: an internal ERROR. enospc: 53100. oom: 53200. sleep: a second. wait:
-// until the advisory lock (20110, 1) of the database is to be had. Each point that is reached while nphd.fault names
-// it, or is 'log', leaves "nphd fault point NAME" in the server log. nphd_fault_points() lists all names.
+// or several by a list of such, with commas. kill: SIGKILL to the process itself. error: an internal ERROR. enospc:
+// 53100. oom: 53200. sleep: a second. wait: until the advisory lock (20110, 1) of the database is to be had; only where
+// no content lock is held. A point that acts, and each that is reached while nphd.fault is 'log', leaves "nphd fault
+// point NAME" in the server log. nphd_fault_points() lists all names.
 #pragma once
 
 #include <string_view>
@@ -20,6 +22,7 @@ inline constexpr std::string_view kFaultPoints[] = {
     "insert.link",
     "insert.extend",
     "insert.linked",
+    "scan.searched",
     "maintain.begin",
     "freeze.before_switch",
     "freeze.after_switch",
@@ -30,6 +33,7 @@ inline constexpr std::string_view kFaultPoints[] = {
     "reserve.after_switch",
     "write.page",
     "move.page",
+    "move.copied",
     "write.before_flush",
     "write.tombstones",
     "publish.before_carry_over",

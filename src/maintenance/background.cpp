@@ -82,6 +82,9 @@ void show_activity(Relation index, uint64 rows, int shards) {
     snprintf(text, sizeof text, "nphd: %s of index %s.%s", what, schema != nullptr ? schema : "?",
              RelationGetRelationName(index));
     pgstat_report_activity(STATE_RUNNING, text);
+    // What looked up names, here and before, has left a catalogue snapshot behind. Its xmin would keep VACUUM from
+    // every row that dies while we work.
+    InvalidateCatalogSnapshot();
 }
 
 static void work(const WorkerTask& task) {

@@ -92,6 +92,7 @@ static void move_shard(Relation index, const ShardEntry& from, BlockNumber limit
     shard_flush(index, to);
     to.seal_lsn = RelationNeedsWAL(index) ? GetXLogInsertRecPtr() : 0;
     to.sealed_in = locator_of(index);
+    NPHD_FAULT("move.copied");
     tombstones_create(index, meta, to);
     Move move{index, &from, &to};
     copy_tombstones(&move, meta);

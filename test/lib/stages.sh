@@ -222,6 +222,22 @@ stage_soak() {
     remark "$(grep -h '^# soak: ' "$NPHD_SANDBOX/soak/run.log" | sed 's/^# soak:/,/')"
 }
 
+# The module with fault points, and beside it a control in which scans do not notice that their pages were used again.
+faults_build() {
+    local control=$NPHD_SANDBOX/control
+    install_extension "$NPHD_SANDBOX/faulty" WERROR=1 FAULTS=1
+    mkdir -p "$control"
+    cp -a "$NPHD_SANDBOX/faulty/build" "$control/build"
+    rm -f "$control/build/build/src/am/scan_run.o" "$control/build/nphd.so"
+    install_extension "$control" WERROR=1 FAULTS=1 CONTROL=NPHD_NO_REUSE_CHECK
+}
+
+stage_faults() {
+    faults_build
+    NPHD_CONTROL_CONFIG=$NPHD_SANDBOX/control/server.conf \
+        run_tap "$NPHD_SANDBOX/faults" "${NPHD_FAULT_TESTS:-test/faults/*.pl}" "$NPHD_SANDBOX/faulty/server.conf"
+}
+
 stage_demo() {
     local out=$NPHD_SANDBOX/demo.out headings
     demo/run 20000 | tee "$out"

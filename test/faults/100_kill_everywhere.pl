@@ -1,0 +1,54 @@
+# A process dies at every point at which work on an index can be interrupted. The server comes back by itself, the index answers as the
+# table does, nothing is lost and nothing there twice, and the same work then succeeds.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib", "$FindBin::RealBin/../t/lib";
+
+use NphdFaults;
+use NphdTest;
+use Test::More;
+
+seeded();
+my $node = faulty_node('main');
+
+sub die_at
+{
+	my ($point, $work) = @_;
+	my $n = 1 + int(rand $work->{times});
+	my $name = "$point:$n in $work->{kind}";
+	my $offset = -s $node->logfile;
+	arranged($node, $work->{kind});
+
+	set_for_workers($node, "$point:kill:$n") if $work->{kind} eq 'worker';
+	my $err = $work->{kind} =~ /^carry_over/ ? run_beside_vacuum($node, "$point:kill:$n", $work) : run_with_fault($node, "$point:kill:$n", $work);
+	like($err, qr/server closed the connection|terminating connection/, "$name: killed") or return if $work->{kind} ne 'worker';
+	restarted($node, $offset);
+	close_session($work->{session});
+	set_for_workers($node, '') if $work->{kind} eq 'worker';
+
+	if ($work->{kind} eq 'build') { is($node->safe_psql('postgres', "SELECT to_regclass('ti')"), '', "$name: no index is left"); }
+	else { everything_right($node, "$name, killed"); }
+	my $size = $node->safe_psql('postgres', "SELECT coalesce(pg_relation_size(to_regclass('ti')), 0)");
+	is(without_fault($node, $work), '', "$name: the same again succeeds");
+	is($node->safe_psql('postgres', "SELECT pg_relation_size('ti')"), $size, "$name: it linked pages in space that had another use before")
+	  if $work->{kind} eq 'insert_reuse';
+	everything_right($node, "$name, again");
+	return;
+}
+
+my @points = points_of($node);
+for my $point (@points)
+{
+	my @works = work_for($point);
+	ok(@works > 0, "something is known to reach $point");
+	die_at($point, $_) for @works;
+}
+
+my $hit = hit_points($node);
+is(join(' ', grep { !$hit->{$_} } @points), '', 'every fault point was hit: ' . scalar @points);
+$node->stop;
+$node->command_ok([ 'pg_checksums', '--check', '-D', $node->data_dir ], 'every page has its checksum');
+done_testing();

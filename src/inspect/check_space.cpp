@@ -70,7 +70,7 @@ static void check_owners(Check* check, Runs* runs, bool complete) {
         if (i < runs->n && next.end > alloc_end)
             add_error(check, next.first, kNoShard, "blocks of %s past the end of what is allocated", next.owner);
         if (complete && at.end < next.first && at.end < alloc_end)
-            add_warning(check, at.end, kNoShard, "%u blocks that belong to nothing, until a fold takes them back",
+            add_warning(check, at.end, kNoShard, "blocks that belong to nothing, until a fold takes them back: %u",
                         Min(next.first, alloc_end) - at.end);
         if (next.end > at.end) at = next;
     }
@@ -126,7 +126,7 @@ static void check_extents(Check* check, Runs* runs) {
         if (state < ExtentState::free || state > ExtentState::retired) fault = "an extent in no known state";
         if (fault != nullptr) add_error(check, e.first, kNoShard, "%s", fault);
         if (state == ExtentState::reserved && !check->standby)
-            add_warning(check, e.first, kNoShard, "%u blocks reserved by a run that did not end, until the next one",
+            add_warning(check, e.first, kNoShard, "blocks reserved by a run that did not end, until the next one: %u",
                         e.blocks);
     }
 }

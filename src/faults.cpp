@@ -129,7 +129,13 @@ void fault_point(int number) {
     }
 }
 
+static char* broken_rule;
+
+bool rule_broken(int number) { return broken_rule != nullptr && kRules[number] == broken_rule; }
+
 void define_fault_setting() {
+    DefineCustomStringVariable("nphd.broken_rule", "Breaks a rule, for tests that must notice.", nullptr, &broken_rule,
+                               "", PGC_SUSET, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("nphd.fault", "Makes the named fault point kill, fail or wait.", nullptr, &setting, "",
                                PGC_SUSET, GUC_NOT_IN_SAMPLE, check_setting, assign_setting, nullptr);
 }

@@ -53,7 +53,25 @@ inline constexpr std::string_view kFaultPoints[] = {
     "truncate.after",
 };
 
+/// Rules that a test breaks to see that it would notice: nphd.broken_rule names one.
+inline constexpr std::string_view kRules[] = {
+    "flush-before-mapping",  // pages go to the kernel before a backend first maps them
+    "same-files",            // a copy of the relation does not inherit the proof that they did
+    "completed-checkpoint",  // only a checkpoint that has ended is such a proof
+};
+
 #ifdef NPHD_FAULTS
+
+consteval int rule_number(std::string_view name) {
+    int i = 0;
+    for (const std::string_view known : kRules) {
+        if (known == name) return i;
+        ++i;
+    }
+    throw "no such rule: add it to kRules";
+}
+
+bool rule_broken(int number);
 
 consteval int fault_number(std::string_view name) {
     int i = 0;
@@ -68,11 +86,13 @@ void fault_point(int number);
 void define_fault_setting();
 
 #define NPHD_FAULT(name) nphd::fault_point(nphd::fault_number(name))
+#define NPHD_BROKEN(rule) nphd::rule_broken(nphd::rule_number(rule))
 
 #else
 
 inline void define_fault_setting() {}
 #define NPHD_FAULT(name) static_cast<void>(0)
+#define NPHD_BROKEN(rule) false
 
 #endif
 

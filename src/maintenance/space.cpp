@@ -148,6 +148,10 @@ static void cut(Relation index) {
     BlockNumber end = end_of_use(meta, draft);
     // The new manifest may need a page behind it, and that page another way round the old one.
     if (end + 2 * meta.manifest_pages >= meta.alloc_end) return;
+    // What was set aside for pending pages is given up below. The part of it in front of the cut is free from now on.
+    meta.chunk_next = meta.chunk_end;
+    meta.spare_next = meta.spare_end;
+    draft_add_lost_blocks(index, meta, &draft);
     const ManifestRoot root = manifest_write_before(index, meta, &draft, &end);
     NPHD_FAULT("truncate.before");
     MetaChange change;

@@ -47,6 +47,27 @@ for my $point (@points)
 	die_at($point, $_) for @works;
 }
 
+# Blocks that were taken for what never came to be are found again: such a one at the high-water mark that no manifest names, those
+# that one names as under construction, pages of a manifest that was not put in force, and the room for pending pages.
+{
+	arranged($node, 'fold');
+	for my $point (qw(reserve.allocated write.before_flush reserve.before_switch publish.before_switch freeze.before_switch insert.link) x 2)
+	{
+		my $offset = -s $node->logfile;
+		my ($work) = grep { $_->{kind} =~ /^(full|insert)$/ } work_for($point);
+		$node->safe_psql('postgres', 'INSERT INTO t SELECT * FROM source WHERE id BETWEEN 3001 AND 3100');
+		like(run_with_fault($node, "$point:kill", $work), qr/server closed the connection|terminating connection/, "$point in $work->{kind}: killed")
+		  or next;
+		restarted($node, $offset);
+		close_session($work->{session});
+	}
+	everything_right($node, 'after many deaths');
+	my $used = q{SELECT (bytes - unused_bytes) / 8192 FROM nphd_index_stats('ti')};
+	$node->safe_psql('postgres', "VACUUM t; SELECT nphd_compact('ti', true)");
+	my ($whole, $fresh) = ($node->safe_psql('postgres', $used), $node->safe_psql('postgres', "REINDEX INDEX ti; $used"));
+	cmp_ok($whole, '<=', $fresh + 2, "no block is lost: $whole in use, $fresh when built anew");
+}
+
 my $hit = hit_points($node);
 is(join(' ', grep { !$hit->{$_} } @points), '', 'every fault point was hit: ' . scalar @points);
 $node->stop;

@@ -372,3 +372,22 @@ CREATE FUNCTION nphd_index_lanes(
 ) RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
 
 COMMENT ON FUNCTION nphd_index_lanes(regclass) IS 'the lanes of an nphd index, one row for each code length in each shard';
+
+CREATE FUNCTION nphd_index_extents(
+    index regclass,
+    OUT first_block int8,
+    OUT blocks int8,
+    OUT state text,
+    OUT kind text,
+    OUT generation int8
+) RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_index_extents(regclass) IS
+    'where the parts of an nphd index lie in its file: live, reserved for a shard in the making, retired, or free; pending pages are not listed';
+
+CREATE FUNCTION nphd_check(index regclass, heapallindexed boolean DEFAULT false)
+RETURNS TABLE (severity text, block int8, shard int8, what text)
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_check(regclass, boolean) IS
+    'what is wrong with an nphd index, no rows if nothing is; heapallindexed: compares it with its table too, which cannot be written to meanwhile';

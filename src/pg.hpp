@@ -21,6 +21,7 @@ extern "C" {
 #include "access/relation.h"
 #include "access/reloptions.h"
 #include "access/relscan.h"
+#include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
@@ -82,7 +83,9 @@ extern "C" {
 #include "utils/sortsupport.h"
 #include "utils/spccache.h"
 #include "utils/syscache.h"
+#include "utils/tuplesort.h"
 #include "utils/tuplestore.h"
+#include "utils/typcache.h"
 #include "utils/uuid.h"
 #include "utils/varbit.h"
 #include "utils/wait_event.h"
@@ -184,6 +187,25 @@ inline bool in_autovacuum() {
 
 /// A VACUUM that must come to its end to keep transaction ids from running out.
 inline bool vacuum_is_urgent() { return (MyProc->statusFlags & PROC_VACUUM_FOR_WRAPAROUND) != 0; }
+
+/// For code that a table's owner wrote: it finds core's objects only. Until the end of the GUC nesting level.
+inline void restrict_search_path() {
+#if PG_VERSION_NUM >= 170000
+    RestrictSearchPath();
+#else
+    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                      false);
+#endif
+}
+
+/// The next value in the order of a sort of one, palloc'd if it is no value by itself.
+inline bool tuplesort_next_datum(Tuplesortstate* sort, Datum* value, bool* isnull) {
+#if PG_VERSION_NUM >= 160000
+    return tuplesort_getdatum(sort, true, true, value, isnull, nullptr);
+#else
+    return tuplesort_getdatum(sort, true, value, isnull, nullptr);
+#endif
+}
 
 inline bool owns_relation(Oid relation, Oid role) {
 #if PG_VERSION_NUM >= 160000

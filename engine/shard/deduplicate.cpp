@@ -3,22 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/shard/record_hash.hpp"
+
 namespace nphd {
 
 namespace {
-
-// Equal codes need equal hashes and nothing else: the groups are verified by bytes.
-std::uint64_t hash_record(const std::byte* record, std::uint32_t bytes) noexcept {
-    std::uint64_t h = 0x9E3779B97F4A7C15ull;
-    for (std::uint32_t i = 0; i < bytes; i += 8) {
-        std::uint64_t w;
-        std::memcpy(&w, record + i, 8);
-        h = (h ^ w) * 0xD6E8FEB86659FD93ull;
-        h ^= h >> 32;
-    }
-    h *= 0xD6E8FEB86659FD93ull;
-    return h ^ h >> 29;
-}
 
 /// One scatter pass over the upper bits of the hash, in slices of the input, each with a region of its own in every
 /// bucket.
@@ -40,6 +29,7 @@ public:
     }
 
 private:
+    /// Equal codes need equal hashes and nothing else: the groups are verified by bytes.
     std::uint64_t key(std::uint32_t row) const noexcept {
         return (hash_record(input_.code(row), input_.record_bytes()) & 0xFFFFFFFF00000000ull) | row;
     }

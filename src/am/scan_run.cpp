@@ -186,7 +186,7 @@ void start_walk(ScanRun* run) {
     BlockNumber block = InvalidBlockNumber;
     for (uint32 i = 0; i < run->n_shards; ++i)
         if (shard == nullptr || run->shards[i] == shard) {
-            block = run->manifest->shards()[i].first_block;
+            block = run->manifest->shards()[i].block(0);
             break;
         }
     report_damage(run->index, block, "a shard that cannot be read");

@@ -97,7 +97,7 @@ bool copy_row_ids(Relation index, const ShardEntry& entry, const CachedShard* sh
         meta_read(index, &now);
         if (!manifest_still_has(manifest_cached(index, &now), entry)) return false;
     }
-    if (!readable) report_damage(index, entry.first_block, "a shard that cannot be read");
+    if (!readable) report_damage(index, entry.block(0), "a shard that cannot be read");
     return true;
 }
 

@@ -1,4 +1,4 @@
-// nphd_index_stats(regclass) and nphd_index_lanes(regclass): what an index consists of.
+// nphd_index_stats(regclass), nphd_index_lanes(regclass) and nphd_index_extents(regclass): what an index consists of.
 
 #include "src/inspect/index_checks.hpp"
 #include "src/storage/allocation.hpp"
@@ -142,6 +142,37 @@ static void put_lanes(ReturnSetInfo* result, Relation index) {
     }
 }
 
+static const char* state_name(uint16 state) {
+    static const char* const names[] = {"free", "reserved", "live", "retired"};
+    return state >= 1 && state <= lengthof(names) ? names[state - 1] : "unknown";
+}
+
+static const char* kind_name(uint16 kind) {
+    static const char* const names[] = {"", "manifest", "pending", "shard"};
+    return kind < lengthof(names) ? names[kind] : "unknown";
+}
+
+static void put_extents(ReturnSetInfo* result, Relation index) {
+    MetaPage meta;
+    meta_read(index, &meta);
+    const ManifestDraft manifest = manifest_draft(index, &meta);
+    ListCell* cell;
+    foreach (cell, manifest.extents) {
+        const auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        const Datum values[] = {
+            Int64GetDatum(e->first),
+            Int64GetDatum(e->blocks),
+            CStringGetTextDatum(state_name(e->state)),
+            CStringGetTextDatum(kind_name(e->kind)),
+            Int64GetDatum(static_cast<int64>(e->generation)),
+        };
+        bool nulls[lengthof(values)] = {};
+        nulls[3] = e->kind == static_cast<uint16>(ExtentKind::none);
+        nulls[4] = e->generation == 0;
+        tuplestore_putvalues(result->setResult, result->setDesc, const_cast<Datum*>(values), nulls);
+    }
+}
+
 }  // namespace nphd
 
 NPHD_FUNCTION(nphd_index_stats) {
@@ -157,6 +188,15 @@ NPHD_FUNCTION(nphd_index_lanes) {
     nphd::require_stats_reader(index);
     InitMaterializedSRF(fcinfo, 0);
     nphd::put_lanes(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo), index);
+    relation_close(index, AccessShareLock);
+    PG_RETURN_NULL();
+}
+
+NPHD_FUNCTION(nphd_index_extents) {
+    Relation index = nphd::open_nphd_index(PG_GETARG_OID(0), AccessShareLock);
+    nphd::require_stats_reader(index);
+    InitMaterializedSRF(fcinfo, 0);
+    nphd::put_extents(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo), index);
     relation_close(index, AccessShareLock);
     PG_RETURN_NULL();
 }

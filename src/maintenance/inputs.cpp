@@ -34,7 +34,7 @@ static void remember_block(RebuildInputs* inputs, BlockNumber block) {
 
 CachedShard* listed_shard(Relation index, const MetaPage& meta, const ShardEntry& entry) {
     CachedShard* shard = shard_acquire(index, meta, entry);
-    if (shard == nullptr) report_damage(index, entry.first_block, "a shard that moved under the maintenance lock");
+    if (shard == nullptr) report_damage(index, entry.block(0), "a shard that moved under the maintenance lock");
     return shard;
 }
 
@@ -80,8 +80,8 @@ static void verify_checksums(Relation index, const ShardEntry& entry, const Cach
         CHECK_FOR_INTERRUPTS();
         const bool readable =
             survives_sigbus([&] { memcpy(page.data, shard->pages + static_cast<Size>(i) * BLCKSZ, BLCKSZ); });
-        if (!readable || !page_is_verified(page.data, entry.first_block + i))
-            report_damage(index, entry.first_block + i, "a page whose checksum does not match");
+        if (!readable || !page_is_verified(page.data, entry.block(i)))
+            report_damage(index, entry.block(i), "a page whose checksum does not match");
     }
 }
 
@@ -131,7 +131,7 @@ static void read_shard(RebuildInputs* inputs, const ShardEntry& entry, ShardJob*
         for (LanePosition at{0, 0}; at.node < lane.nodes;) {
             CHECK_FOR_INTERRUPTS();
             if (!add_postings(shard, lane, &at, job))
-                report_damage(inputs->index, entry.first_block, "a shard whose postings cannot be read");
+                report_damage(inputs->index, entry.block(0), "a shard whose postings cannot be read");
         }
 }
 
@@ -167,7 +167,7 @@ void for_each_posting(Relation index, const ShardEntry& entry, const CachedShard
             if (!survives_sigbus([&] {
                     for (uint32 i = 0; i < n; ++i) rows[i] = lane.row_id(first + i);
                 }))
-                report_damage(index, entry.first_block, "a shard that cannot be read");
+                report_damage(index, entry.block(0), "a shard that cannot be read");
             for (uint32 i = 0; i < n; ++i) f(state, lane.posting_base + first + i, rows[i]);
         }
     pfree(rows);

@@ -24,7 +24,7 @@ ShardLoads shard_loads(Relation index, const MetaPage& meta, const ManifestDraft
         auto* entry = static_cast<ShardEntry*>(lfirst(cell));
         const CachedShard* shard = shard_acquire(index, meta, *entry);
         // The maintenance lock keeps a listed shard where it is.
-        if (shard == nullptr) report_damage(index, entry->first_block, "a shard that moved under the maintenance lock");
+        if (shard == nullptr) report_damage(index, entry->block(0), "a shard that moved under the maintenance lock");
         loads.shards[loads.n++] = {entry, entry->postings - Min(shard->dead, entry->postings)};
     }
     qsort(loads.shards, loads.n, sizeof(ShardLoad), by_live);

@@ -31,7 +31,7 @@ namespace nphd {
 
 // Reused space goes to the next segment's pages first: about as many blocks as the last one had.
 static void take_spare_blocks(const MetaPage& meta, ManifestDraft* draft, BlockNumber* next, BlockNumber* end) {
-    static constexpr uint32 kLeast = 16, kMost = 1024;
+    static constexpr uint32 kLeast = 64, kMost = 1024;
     *next = *end = 0;
     // Only we set it, so an empty one stays empty until the switch.
     if (meta.spare_next < meta.spare_end) return;
@@ -72,25 +72,18 @@ void freeze_open_segment(Relation index) {
     NPHD_FAULT("freeze.after_switch");
 }
 
-ShardExtents reserve_extents(Relation index, uint32 pages, uint32 tombstone_pages) {
-    ShardExtents extents{};
-    extents.pages = pages;
-    extents.tombstone_pages = tombstone_pages;
-    extents.generation = meta_next_generation(index);
+void reserve_shard(Relation index, ShardEntry* shard, BlockNumber limit) {
+    shard->generation = meta_next_generation(index);
     MetaPage meta;
     meta_read(index, &meta);
     ManifestDraft draft = manifest_draft(index, &meta);
-    extents.first_block =
-        draft_allocate(index, &draft, pages, ExtentState::reserved, ExtentKind::shard, extents.generation);
-    extents.tombstone_block = draft_allocate(index, &draft, tombstone_pages, ExtentState::reserved,
-                                             ExtentKind::tombstones, extents.generation);
+    draft_place_shard(index, &draft, shard, limit);
     NPHD_FAULT("reserve.allocated");
-    draft_free_orphans(&draft, extents.generation);
+    draft_free_orphans(&draft, shard->generation);
     const ManifestRoot root = manifest_write(index, meta, &draft);
     NPHD_FAULT("reserve.before_switch");
     manifest_install(index, root);
     NPHD_FAULT("reserve.after_switch");
-    return extents;
 }
 
 void publish(const Publication& p) {
@@ -110,8 +103,7 @@ void publish(const Publication& p) {
             auto* entry = static_cast<ShardEntry*>(palloc(sizeof(ShardEntry)));
             *entry = *p.shard;
             draft.shards = lappend(draft.shards, entry);
-            draft_set_state(&draft, entry->first_block, ExtentState::live);
-            draft_set_state(&draft, entry->tombstone_block, ExtentState::live);
+            draft_set_live(&draft, entry->generation);
         }
         const ManifestRoot root = manifest_write(p.index, meta, &draft);
         NPHD_FAULT("publish.before_switch");
@@ -185,7 +177,7 @@ static void carry_over(void* arg, const MetaPage& meta) {
     for (uint32 page = 0; page < r->shard->tombstone_pages; ++page) {
         const uint8* of_page = bits + page * kPageDataBytes;
         if (!all_zero(of_page, kPageDataBytes) && !tombstones_set(index, meta, *r->shard, page, of_page))
-            report_damage(index, r->shard->tombstone_block + page, "tombstones that moved under the maintenance lock");
+            report_damage(index, r->shard->tombstone_block(page), "tombstones that moved under the maintenance lock");
     }
     pfree(bits);
     pfree(dead.rows);
@@ -204,8 +196,7 @@ static void retire_inputs(void* arg, ManifestDraft* draft, const MetaPage& meta)
             kept = lappend(kept, shard);
             continue;
         }
-        draft_retire_extent(draft, shard->first_block);
-        draft_retire_extent(draft, shard->tombstone_block);
+        draft_retire_shard(draft, shard->generation);
     }
     draft->shards = kept;
     retire_pending_blocks(draft, inputs);
@@ -216,11 +207,11 @@ static void write_and_publish(const RebuildInputs* inputs, ShardJob* job, bool a
     ShardEntry entry{};
     Rebuild state{inputs, any_rows ? &entry : nullptr};
     if (any_rows) {
-        const ShardExtents sizes = shard_job_extents(job);
-        const ShardExtents extents = reserve_extents(inputs->index, sizes.pages, sizes.tombstone_pages);
+        entry = shard_job_entry(job);
+        reserve_shard(inputs->index, &entry, InvalidBlockNumber);
         MetaPage meta;
         meta_read(inputs->index, &meta);
-        entry = shard_job_write(job, inputs->index, meta, extents);
+        shard_job_write(job, inputs->index, meta, &entry);
         NPHD_FAULT("write.tombstones");
         tombstones_create(inputs->index, meta, entry);
     }

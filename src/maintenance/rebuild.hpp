@@ -28,7 +28,8 @@ struct Publication {
 };
 void publish(const Publication& publication);
 
-/// Reserves extents for a shard of this many pages and puts that in force: from then on its blocks may be overwritten.
-ShardExtents reserve_extents(Relation index, uint32 pages, uint32 tombstone_pages);
+/// Gives the shard, whose sizes are known, a generation and pieces, and puts their reservation in force: from then on
+/// their blocks may be overwritten. With a limit all pieces lie before that block; the caller saw that there is room.
+void reserve_shard(Relation index, ShardEntry* shard, BlockNumber limit);
 
 }  // namespace nphd

@@ -95,48 +95,36 @@ void shard_job_run(ShardJob* job, const IndexOptions& options, int threads, void
     guarded([&] { job->build->finish(); });
 }
 
-ShardExtents shard_job_extents(const ShardJob* job) {
+ShardEntry shard_job_entry(const ShardJob* job) {
     const ShardSummary& summary = job->build->summary();
-    ShardExtents extents{};
-    extents.pages = summary.pages;
-    extents.tombstone_pages = static_cast<uint32>((summary.postings + kTombstonesPerPage - 1) / kTombstonesPerPage);
-    return extents;
+    ShardEntry entry{};
+    entry.pages = summary.pages;
+    entry.tombstone_pages = static_cast<uint32>((summary.postings + kTombstonesPerPage - 1) / kTombstonesPerPage);
+    entry.nodes = summary.nodes;
+    entry.postings = summary.postings;
+    entry.lanes = summary.lanes;
+    return entry;
 }
 
-static void write_sealed_pages(ShardJob* job, Relation index, const MetaPage& meta, const ShardExtents& extents) {
+void shard_job_write(ShardJob* job, Relation index, const MetaPage& meta, ShardEntry* entry) {
     // The ring keeps a shard that will be read through its mapping from filling the buffer pool.
     BufferAccessStrategy ring = GetAccessStrategy(BAS_BULKWRITE);
     PGAlignedBlock image;
-    for (uint32 i = 0; i < extents.pages; ++i) {
+    for (uint32 i = 0; i < entry->pages; ++i) {
         CHECK_FOR_INTERRUPTS();
         NPHD_FAULT("write.page");
         // The layout may lie in the temporary file, whose reading can fail: outside of the critical section.
         if (!survives_sigbus([&] {
-                job->build->fill_page(i, meta.incarnation, extents.generation, reinterpret_cast<uint8*>(image.data));
+                job->build->fill_page(i, meta.incarnation, entry->generation, reinterpret_cast<uint8*>(image.data));
             }))
             ereport(ERROR, (errcode(ERRCODE_IO_ERROR), errmsg("could not read a temporary file")));
-        block_write_sealed(index, block_create(index, extents.first_block + i, ring), image.data);
+        block_write_sealed(index, block_create(index, entry->block(i), ring), image.data);
     }
     FreeAccessStrategy(ring);
     NPHD_FAULT("write.before_flush");
-    blocks_flush(index, extents.first_block, extents.pages);
-}
-
-ShardEntry shard_job_write(ShardJob* job, Relation index, const MetaPage& meta, const ShardExtents& extents) {
-    const ShardSummary& summary = job->build->summary();
-    write_sealed_pages(job, index, meta, extents);
-    ShardEntry entry{};
-    entry.generation = extents.generation;
-    entry.first_block = extents.first_block;
-    entry.pages = extents.pages;
-    entry.tombstone_block = extents.tombstone_block;
-    entry.tombstone_pages = extents.tombstone_pages;
-    entry.nodes = summary.nodes;
-    entry.postings = summary.postings;
-    entry.lanes = summary.lanes;
-    entry.seal_lsn = RelationNeedsWAL(index) ? GetXLogInsertRecPtr() : 0;
-    entry.sealed_in = locator_of(index);
-    return entry;
+    shard_flush(index, *entry);
+    entry->seal_lsn = RelationNeedsWAL(index) ? GetXLogInsertRecPtr() : 0;
+    entry->sealed_in = locator_of(index);
 }
 
 int maintenance_threads(Relation heap) {

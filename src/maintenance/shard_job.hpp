@@ -23,18 +23,11 @@ uint64 shard_job_rows(const ShardJob* job);
 /// build's state.
 void shard_job_run(ShardJob* job, const IndexOptions& options, int threads, void (*report)(const Progress&));
 
-/// Where a shard goes.
-struct ShardExtents {
-    BlockNumber first_block;
-    uint32 pages;
-    BlockNumber tombstone_block;
-    uint32 tombstone_pages;
-    uint64 generation;
-};
-/// Sizes of the extents that the built shard needs; blocks and generation are left open.
-ShardExtents shard_job_extents(const ShardJob* job);
-/// Writes the sealed pages, logged and handed to the kernel. Tombstone pages and publication are the caller's.
-ShardEntry shard_job_write(ShardJob* job, Relation index, const MetaPage& meta, const ShardExtents& extents);
+/// Sizes of the shard that was built; generation and pieces are left open.
+ShardEntry shard_job_entry(const ShardJob* job);
+/// Writes the sealed pages to the pieces of `entry`, logged and handed to the kernel, and completes the entry.
+/// Tombstone pages and publication are the caller's.
+void shard_job_write(ShardJob* job, Relation index, const MetaPage& meta, ShardEntry* entry);
 
 /// Threads that maintenance of this table may use: 1 + max_parallel_maintenance_workers, or the table's
 /// parallel_workers.

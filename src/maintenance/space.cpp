@@ -52,7 +52,7 @@ static void copy_tombstones(void* arg, const MetaPage& meta) {
     for (uint32 page = 0; good && dead > 0 && page < move->to->tombstone_pages; ++page)
         good = tombstones_set(move->index, meta, *move->to, page, bits + page * kPageDataBytes);
     if (!good)
-        report_damage(move->index, move->from->tombstone_block, "tombstones that moved under the maintenance lock");
+        report_damage(move->index, move->from->tombstone_block(0), "tombstones that moved under the maintenance lock");
     pfree(bits);
 }
 
@@ -63,8 +63,7 @@ static void retire_moved(void* arg, ManifestDraft* draft, const MetaPage&) {
     foreach (cell, draft->shards)
         if (static_cast<ShardEntry*>(lfirst(cell))->generation != from->generation) kept = lappend(kept, lfirst(cell));
     draft->shards = kept;
-    draft_retire_extent(draft, from->first_block);
-    draft_retire_extent(draft, from->tombstone_block);
+    draft_retire_shard(draft, from->generation);
 }
 
 static void copy_page(Relation index, BlockNumber from, BlockNumber to, uint64 generation, BufferAccessStrategy ring) {
@@ -78,22 +77,19 @@ static void copy_page(Relation index, BlockNumber from, BlockNumber to, uint64 g
     block_write_sealed(index, target, copy.data);
 }
 
-static void move_shard(Relation index, const ShardEntry& from) {
-    const ShardExtents extents = reserve_extents(index, from.pages, from.tombstone_pages);
+static void move_shard(Relation index, const ShardEntry& from, BlockNumber limit) {
+    ShardEntry to = from;
+    reserve_shard(index, &to, limit);
     MetaPage meta;
     meta_read(index, &meta);
     BufferAccessStrategy ring = GetAccessStrategy(BAS_BULKWRITE);
     for (uint32 i = 0; i < from.pages; ++i) {
         CHECK_FOR_INTERRUPTS();
         NPHD_FAULT("move.page");
-        copy_page(index, from.first_block + i, extents.first_block + i, extents.generation, ring);
+        copy_page(index, from.block(i), to.block(i), to.generation, ring);
     }
     FreeAccessStrategy(ring);
-    blocks_flush(index, extents.first_block, extents.pages);
-    ShardEntry to = from;
-    to.generation = extents.generation;
-    to.first_block = extents.first_block;
-    to.tombstone_block = extents.tombstone_block;
+    shard_flush(index, to);
     to.seal_lsn = RelationNeedsWAL(index) ? GetXLogInsertRecPtr() : 0;
     to.sealed_in = locator_of(index);
     NPHD_FAULT("move.copied");
@@ -103,8 +99,15 @@ static void move_shard(Relation index, const ShardEntry& from) {
     publish({index, &to, meta.tombstone_epoch, copy_tombstones, retire_moved, &move});
 }
 
-// The last shard that fits into free space in front of it; false: there is none.
-static bool movable_shard(Relation index, ShardEntry* out) {
+static BlockNumber last_piece(const ShardEntry* shard) {
+    BlockNumber last = 0;
+    for (const Piece& piece : shard->pieces)
+        if (piece.blocks > 0) last = Max(last, piece.first);
+    return last;
+}
+
+// The shard that reaches farthest, if there is room for it in front of its last piece (*limit); false: there is none.
+static bool movable_shard(Relation index, ShardEntry* out, BlockNumber* limit) {
     MetaPage meta;
     meta_read(index, &meta);
     const ManifestDraft draft = manifest_draft(index, &meta);
@@ -112,16 +115,12 @@ static bool movable_shard(Relation index, ShardEntry* out) {
     ListCell* cell;
     foreach (cell, draft.shards) {
         const auto* shard = static_cast<ShardEntry*>(lfirst(cell));
-        if (last == nullptr || shard->first_block > last->first_block) last = shard;
+        if (last == nullptr || last_piece(shard) > last_piece(last)) last = shard;
     }
     if (last == nullptr) return false;
-    const ExtentEntry* room = draft_best_fit(&draft, last->pages + last->tombstone_pages);
-    if (room == nullptr || room->first > last->first_block) return false;
-    // The smaller one that the pages alone might get.
-    room = draft_best_fit(&draft, last->pages);
-    if (room->first > last->first_block) return false;
     *out = *last;
-    return true;
+    *limit = last_piece(last);
+    return draft_has_room(&draft, last->all_pages(), *limit);
 }
 
 // One past the last block that is in use and must stay where it is.
@@ -140,6 +139,11 @@ static BlockNumber end_of_use(const MetaPage& meta, const ManifestDraft& draft) 
     return end;
 }
 
+// Blocks that were set aside for pending pages; nobody inserts.
+static void free_run(ManifestDraft* draft, BlockNumber next, BlockNumber end) {
+    if (next < end) draft_add_extent(draft, next, end - next, ExtentState::free, ExtentKind::none, 0);
+}
+
 // With the AccessExclusiveLock.
 static void cut(Relation index) {
     MetaPage meta;
@@ -148,10 +152,8 @@ static void cut(Relation index) {
     BlockNumber end = end_of_use(meta, draft);
     // The new manifest may need a page behind it, and that page another way round the old one.
     if (end + 2 * meta.manifest_pages >= meta.alloc_end) return;
-    // What was set aside for pending pages is given up below. The part of it in front of the cut is free from now on.
-    meta.chunk_next = meta.chunk_end;
-    meta.spare_next = meta.spare_end;
-    draft_add_lost_blocks(index, meta, &draft);
+    free_run(&draft, meta.chunk_next, meta.chunk_end);
+    free_run(&draft, meta.spare_next, meta.spare_end);
     const ManifestRoot root = manifest_write_before(index, meta, &draft, &end);
     NPHD_FAULT("truncate.before");
     MetaChange change;
@@ -173,9 +175,10 @@ void shorten(Relation index) {
         MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "nphd move", ALLOCSET_DEFAULT_SIZES);
         MemoryContext caller = MemoryContextSwitchTo(context);
         ShardEntry shard;
-        const bool any = movable_shard(index, &shard);
+        BlockNumber limit;
+        const bool any = movable_shard(index, &shard, &limit);
         if (any) {
-            move_shard(index, shard);
+            move_shard(index, shard, limit);
             install_reclaimed(index, true);
         }
         MemoryContextSwitchTo(caller);

@@ -5,7 +5,7 @@
 namespace nphd {
 
 // Below this the file may grow without looking at its use.
-static constexpr uint32 kSmallFileBlocks = 1024;
+static constexpr uint32 kSmallFileBlocks = 256;
 
 static ExtentState state_of(const ExtentEntry* e) { return static_cast<ExtentState>(e->state); }
 
@@ -17,6 +17,12 @@ static void retire(const ManifestDraft* draft, ExtentEntry* e) {
     e->retire_version = static_cast<uint32>(draft->version);
 }
 
+static int by_first_block(const ListCell* a, const ListCell* b) {
+    const BlockNumber x = static_cast<const ExtentEntry*>(lfirst(a))->first;
+    const BlockNumber y = static_cast<const ExtentEntry*>(lfirst(b))->first;
+    return x < y ? -1 : x > y;
+}
+
 // Takes the first `blocks` blocks of a free extent; what is left stays free.
 static BlockNumber take_from(ManifestDraft* draft, ExtentEntry* e, uint32 blocks) {
     const BlockNumber first = e->first;
@@ -26,16 +32,28 @@ static BlockNumber take_from(ManifestDraft* draft, ExtentEntry* e, uint32 blocks
     return first;
 }
 
-// The smallest free extent of at least `blocks` blocks, so that large ones stay whole.
+// Few blocks come from the front of the file; many from the smallest free extent of that size, so that large ones stay
+// whole.
 static ExtentEntry* best_fit(const ManifestDraft* draft, uint32 blocks) {
+    static constexpr uint32 kFew = 32;
     ExtentEntry* best = nullptr;
     ListCell* cell;
     foreach (cell, draft->extents) {
         auto* e = static_cast<ExtentEntry*>(lfirst(cell));
         if (state_of(e) != ExtentState::free || e->blocks < blocks) continue;
-        if (best == nullptr || e->blocks < best->blocks) best = e;
+        if (best == nullptr || (blocks <= kFew ? e->first < best->first : e->blocks < best->blocks)) best = e;
     }
     return best;
+}
+
+static ExtentEntry* largest_free(const ManifestDraft* draft) {
+    ExtentEntry* largest = nullptr;
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (state_of(e) == ExtentState::free && (largest == nullptr || e->blocks > largest->blocks)) largest = e;
+    }
+    return largest;
 }
 
 static ExtentEntry* free_extent_before(const ManifestDraft* draft, BlockNumber end) {
@@ -56,8 +74,6 @@ static BlockNumber take_at_end(Relation index, ManifestDraft* draft, uint32 bloc
         return take_from(draft, before, before->blocks);
     return meta_reserve_blocks(index, blocks, InvalidBlockNumber);
 }
-
-const ExtentEntry* draft_best_fit(const ManifestDraft* draft, uint32 blocks) { return best_fit(draft, blocks); }
 
 BlockNumber draft_allocate_free(ManifestDraft* draft, uint32 blocks, ExtentState state, ExtentKind kind,
                                 uint64 generation) {
@@ -89,11 +105,71 @@ BlockNumber draft_allocate(Relation index, ManifestDraft* draft, uint32 blocks, 
     return first;
 }
 
+// Pieces smaller than this are not worth an entry, unless the shard is no larger.
+static uint32 least_piece(uint32 blocks) { return Min(blocks, Max(16u, blocks / (2 * ShardEntry::kMaxPieces))); }
+
+// The lowest free extent before the limit that is worth a piece.
+static ExtentEntry* lowest_free(const ManifestDraft* draft, uint32 least, BlockNumber limit) {
+    ExtentEntry* lowest = nullptr;
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (state_of(e) != ExtentState::free || e->blocks < least || e->first + e->blocks > limit) continue;
+        if (lowest == nullptr || e->first < lowest->first) lowest = e;
+    }
+    return lowest;
+}
+
+bool draft_has_room(const ManifestDraft* draft, uint32 blocks, BlockNumber limit) {
+    const uint32 least = least_piece(blocks);
+    uint64 room = 0;
+    uint32 pieces = 0;
+    List* ascending = list_copy(draft->extents);
+    ListCell* cell;
+    list_sort(ascending, by_first_block);
+    foreach (cell, ascending) {
+        const auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (state_of(e) != ExtentState::free || e->blocks < least || e->first + e->blocks > limit) continue;
+        room += e->blocks;
+        if (++pieces == ShardEntry::kMaxPieces) break;
+    }
+    return room >= blocks;
+}
+
+// The next piece for `left` blocks: a free extent, or null where only the high-water mark is left.
+static ExtentEntry* next_piece(const ManifestDraft* draft, uint32 left, uint32 least, BlockNumber limit) {
+    if (limit != InvalidBlockNumber) return lowest_free(draft, Min(left, least), limit);
+    ExtentEntry* e = best_fit(draft, left);
+    if (e == nullptr) e = largest_free(draft);
+    return e != nullptr && e->blocks >= Min(left, least) ? e : nullptr;
+}
+
+void draft_place_shard(Relation index, ManifestDraft* draft, ShardEntry* shard, BlockNumber limit) {
+    const uint32 least = least_piece(shard->all_pages());
+    uint32 left = shard->all_pages();
+    memset(shard->pieces, 0, sizeof shard->pieces);
+    for (uint32 i = 0; left > 0; ++i) {
+        Piece& piece = shard->pieces[i];
+        const bool last = i + 1 == ShardEntry::kMaxPieces;
+        ExtentEntry* e = next_piece(draft, left, least, limit);
+        if (e != nullptr && (!last || e->blocks >= left)) {
+            piece.blocks = Min(left, e->blocks);
+            piece.first = take_from(draft, e, piece.blocks);
+        } else if (limit == InvalidBlockNumber) {
+            piece = {take_at_end(index, draft, left), left};
+        } else {
+            elog(ERROR, "no room for a shard in front of block %u", limit);
+        }
+        draft_add_extent(draft, piece.first, piece.blocks, ExtentState::reserved, ExtentKind::shard, shard->generation);
+        left -= piece.blocks;
+    }
+}
+
 bool draft_take_free(ManifestDraft* draft, uint32 blocks, BlockNumber* first, BlockNumber* end) {
-    // Fragments that are too small for anything else are good enough for pending pages.
     static constexpr uint32 kWorthIt = 4;
-    ExtentEntry* e = best_fit(draft, kWorthIt);
-    if (e == nullptr) return false;
+    ExtentEntry* e = best_fit(draft, blocks);
+    if (e == nullptr) e = largest_free(draft);
+    if (e == nullptr || e->blocks < kWorthIt) return false;
     const uint32 taken = Min(blocks, e->blocks);
     *first = take_from(draft, e, taken);
     *end = *first + taken;
@@ -112,11 +188,15 @@ void draft_add_extent(ManifestDraft* draft, BlockNumber first, uint32 blocks, Ex
     draft->extents = lappend(draft->extents, e);
 }
 
-void draft_set_state(ManifestDraft* draft, BlockNumber first, ExtentState state) {
+static bool is_of_shard(const ExtentEntry* e, uint64 generation) {
+    return e->generation == generation && e->kind == static_cast<uint16>(ExtentKind::shard);
+}
+
+void draft_set_live(ManifestDraft* draft, uint64 generation) {
     ListCell* cell;
     foreach (cell, draft->extents) {
         auto* e = static_cast<ExtentEntry*>(lfirst(cell));
-        if (e->first == first) set_state(e, state);
+        if (is_of_shard(e, generation)) set_state(e, ExtentState::live);
     }
 }
 
@@ -125,6 +205,14 @@ void draft_retire_extent(ManifestDraft* draft, BlockNumber first) {
     foreach (cell, draft->extents) {
         auto* e = static_cast<ExtentEntry*>(lfirst(cell));
         if (e->first == first) retire(draft, e);
+    }
+}
+
+void draft_retire_shard(ManifestDraft* draft, uint64 generation) {
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (is_of_shard(e, generation)) retire(draft, e);
     }
 }
 
@@ -138,12 +226,6 @@ bool draft_free_orphans(ManifestDraft* draft, uint64 ours) {
         any = true;
     }
     return any;
-}
-
-static int by_first_block(const ListCell* a, const ListCell* b) {
-    const BlockNumber x = static_cast<const ExtentEntry*>(lfirst(a))->first;
-    const BlockNumber y = static_cast<const ExtentEntry*>(lfirst(b))->first;
-    return x < y ? -1 : x > y;
 }
 
 // Free neighbours become one. So do retired ones, except of shards, whose readers look for them by generation.

@@ -17,8 +17,12 @@ BlockNumber draft_allocate(Relation index, ManifestDraft* draft, uint32 blocks, 
 /// The same, but InvalidBlockNumber instead of going to the high-water mark.
 BlockNumber draft_allocate_free(ManifestDraft* draft, uint32 blocks, ExtentState state, ExtentKind kind,
                                 uint64 generation);
-/// The free extent that would be taken, or null.
-const ExtentEntry* draft_best_fit(const ManifestDraft* draft, uint32 blocks);
+
+/// Reserves pieces for all pages of the shard under its generation: one free extent if one is large enough, else the
+/// largest ones, and the high-water mark for the rest. With a limit, free blocks before it only, lowest first.
+void draft_place_shard(Relation index, ManifestDraft* draft, ShardEntry* shard, BlockNumber limit);
+/// Whether that many blocks can be had before the limit.
+bool draft_has_room(const ManifestDraft* draft, uint32 blocks, BlockNumber limit);
 
 /// Drops everything from block `end` on.
 void draft_cut(ManifestDraft* draft, BlockNumber end);
@@ -28,9 +32,12 @@ bool draft_take_free(ManifestDraft* draft, uint32 blocks, BlockNumber* first, Bl
 
 void draft_add_extent(ManifestDraft* draft, BlockNumber first, uint32 blocks, ExtentState state, ExtentKind kind,
                       uint64 generation);
-void draft_set_state(ManifestDraft* draft, BlockNumber first, ExtentState state);
-/// Marks the extent that starts at `first` as retired by the current next xid; its contents stay readable.
+/// The extents of a shard are live from now on.
+void draft_set_live(ManifestDraft* draft, uint64 generation);
+/// Marks the extent that starts at `first`, or those of a shard, as retired by the current next xid; their contents
+/// stay readable.
 void draft_retire_extent(ManifestDraft* draft, BlockNumber first);
+void draft_retire_shard(ManifestDraft* draft, uint64 generation);
 
 /// What is reserved under another generation than `ours` was reserved by a run that did not end, for the caller holds
 /// the maintenance lock. No manifest ever listed it as live, so nobody reads it. Returns whether there was any.

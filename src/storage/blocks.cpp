@@ -56,4 +56,9 @@ void blocks_flush(Relation index, BlockNumber first, uint32 count) {
     }
 }
 
+void shard_flush(Relation index, const ShardEntry& shard) {
+    for (const Piece& piece : shard.pieces)
+        if (piece.blocks > 0) blocks_flush(index, piece.first, piece.blocks);
+}
+
 }  // namespace nphd

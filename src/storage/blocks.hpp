@@ -19,5 +19,7 @@ void block_write_sealed(Relation index, Buffer buffer, const char* image);
 /// Hands every dirty page among [first, first + count) to the kernel, so that a mapping of the file shows it. A block
 /// that is not in the buffer pool needs nothing: a victim is written before it leaves.
 void blocks_flush(Relation index, BlockNumber first, uint32 count);
+/// The same for all pages of a shard.
+void shard_flush(Relation index, const ShardEntry& shard);
 
 }  // namespace nphd

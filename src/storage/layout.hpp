@@ -84,20 +84,40 @@ struct ManifestHeader {
 };
 static_assert(sizeof(ManifestHeader) == 32);
 
+/// A run of consecutive blocks.
+struct Piece {
+    BlockNumber first;
+    uint32 blocks;
+};
+static_assert(sizeof(Piece) == 8);
+
+/// A shard lies in a few pieces, each an extent, so that space is used again although it is scattered. Page p of the
+/// shard is the p-th block of them; first come the sealed pages, then the tombstone pages.
 struct ShardEntry {
-    uint64 generation;        // of its extents; never given twice, so it names the shard
-    BlockNumber first_block;  // sealed pages
-    uint32 pages;
-    BlockNumber tombstone_block;
+    static constexpr uint32 kMaxPieces = 8;
+
+    uint64 generation;  // of its extents; never given twice, so it names the shard
+    uint32 pages;       // sealed ones
     uint32 tombstone_pages;
+    Piece pieces[kMaxPieces];  // 0 blocks: none
     uint64 nodes;
     uint64 postings;
     uint64 seal_lsn;  // end of the last page image; 0: not WAL-logged
     Locator sealed_in;
     uint32 lanes;
-    uint64 reserved[7];
+    uint64 reserved[4];
+
+    uint32 all_pages() const { return pages + tombstone_pages; }
+    /// The run of consecutive blocks that begins with page `page`, which is below all_pages().
+    Piece run_from(uint32 page) const {
+        uint32 i = 0;
+        for (; i + 1 < kMaxPieces && page >= pieces[i].blocks; ++i) page -= pieces[i].blocks;
+        return {pieces[i].first + page, pieces[i].blocks - page};
+    }
+    BlockNumber block(uint32 page) const { return run_from(page).first; }
+    BlockNumber tombstone_block(uint32 page) const { return block(pages + page); }
 };
-static_assert(sizeof(ShardEntry) == 120);
+static_assert(sizeof(ShardEntry) == 152);
 
 /// A frozen pending segment: nobody appends to it any more.
 struct SegmentEntry {
@@ -112,7 +132,7 @@ static_assert(sizeof(SegmentEntry) == 16);
 /// free or reserved, so a reader that still finds its extents live or retired read nothing foreign
 /// (docs/architecture.md, "Reuse of space").
 enum class ExtentState : uint16 { free = 1, reserved = 2, live = 3, retired = 4 };
-enum class ExtentKind : uint16 { none = 0, manifest = 1, pending = 2, shard = 3, tombstones = 4 };
+enum class ExtentKind : uint16 { none = 0, manifest = 1, pending = 2, shard = 3 };
 
 struct ExtentEntry {
     BlockNumber first;

@@ -48,8 +48,13 @@ static void check_contents(Relation index, const MetaPage& meta, const Manifest*
     const BlockNumber file_blocks = RelationGetNumberOfBlocks(index);
     for (uint32 i = 0; i < m->header.shards; ++i) {
         const ShardEntry& s = m->shards()[i];
-        check_run(index, meta, file_blocks, s.first_block, s.pages);
-        check_run(index, meta, file_blocks, s.tombstone_block, s.tombstone_pages);
+        uint64 blocks = 0;
+        for (const Piece& piece : s.pieces) {
+            check_run(index, meta, file_blocks, piece.first, piece.blocks);
+            blocks += piece.blocks;
+        }
+        if (blocks != s.all_pages() || s.pages == 0)
+            report_damage(index, meta.manifest_block, "a shard with other extents than pages");
         if (static_cast<uint64>(s.tombstone_pages) * kTombstonesPerPage < s.postings)
             report_damage(index, meta.manifest_block, "a shard with too few tombstone pages");
     }
@@ -105,13 +110,14 @@ const Manifest* manifest_cached(Relation index, MetaPage* meta) {
 }
 
 bool manifest_still_has(const Manifest* manifest, const ShardEntry& shard) {
+    uint64 blocks = 0;
     for (uint32 i = 0; i < manifest->header.extents; ++i) {
         const ExtentEntry& e = manifest->extents()[i];
-        if (e.first == shard.first_block)
-            return e.generation == shard.generation && (e.state == static_cast<uint16>(ExtentState::live) ||
-                                                        e.state == static_cast<uint16>(ExtentState::retired));
+        if (e.generation == shard.generation && e.kind == static_cast<uint16>(ExtentKind::shard) &&
+            (e.state == static_cast<uint16>(ExtentState::live) || e.state == static_cast<uint16>(ExtentState::retired)))
+            blocks += e.blocks;
     }
-    return false;
+    return blocks == shard.all_pages();
 }
 
 template <class T>
@@ -210,6 +216,7 @@ ManifestRoot manifest_write(Relation index, const MetaPage& meta, ManifestDraft*
 }
 
 ManifestRoot manifest_write_before(Relation index, const MetaPage& meta, ManifestDraft* draft, BlockNumber* end) {
+    draft_retire_extent(draft, meta.manifest_block);
     draft_cut(draft, *end);
     const uint32 pages = pages_needed(index, draft);
     BlockNumber block = draft_allocate_free(draft, pages, ExtentState::live, ExtentKind::manifest, draft->version);

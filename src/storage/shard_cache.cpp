@@ -66,7 +66,7 @@ static bool map_piece(const char* path, BlockNumber block_in_file, uint32 blocks
 }
 
 static void map_shard(Relation index, const ShardEntry& entry, CachedShard* shard) {
-    if (!flushed_by_checkpoint(index, entry)) blocks_flush(index, entry.first_block, entry.pages);
+    if (!flushed_by_checkpoint(index, entry)) shard_flush(index, entry);
 
     void* reserved = mmap(nullptr, shard->bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (reserved == MAP_FAILED)
@@ -77,9 +77,11 @@ static void map_shard(Relation index, const ShardEntry& entry, CachedShard* shar
     char first_path[MAXPGPATH];
     relation_path(index, first_path, sizeof first_path);
     uint8* at = shard->pages;
-    for (BlockNumber block = entry.first_block, end = entry.first_block + entry.pages; block < end;) {
+    for (uint32 page = 0, blocks; page < entry.pages; page += blocks) {
+        const Piece run = entry.run_from(page);
+        const BlockNumber block = run.first;
         const uint32 segment = block / RELSEG_SIZE, offset = block % RELSEG_SIZE;
-        const uint32 blocks = Min(end - block, static_cast<uint32>(RELSEG_SIZE) - offset);
+        blocks = Min(Min(run.blocks, entry.pages - page), static_cast<uint32>(RELSEG_SIZE) - offset);
         char path[MAXPGPATH + 16];
         if (segment == 0)
             strlcpy(path, first_path, sizeof path);
@@ -90,7 +92,6 @@ static void map_shard(Relation index, const ShardEntry& entry, CachedShard* shar
             ereport(ERROR, (errcode_for_file_access(), errmsg("could not map file \"%s\": %m", path)));
         }
         at += static_cast<Size>(blocks) * BLCKSZ;
-        block += blocks;
     }
 }
 
@@ -109,13 +110,13 @@ static bool copy_shard(Relation index, const MetaPage& meta, const ShardEntry& e
     shard->pages = reinterpret_cast<uint8*>(TYPEALIGN(64, raw));
     for (uint32 i = 0; i < entry.pages; ++i) {
         CHECK_FOR_INTERRUPTS();
-        Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, entry.first_block + i, RBM_NORMAL, strategy);
+        Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, entry.block(i), RBM_NORMAL, strategy);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const bool ours = is_shard_page(BufferGetPage(buffer), meta, entry, i);
         memcpy(shard->pages + static_cast<Size>(i) * BLCKSZ, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
         if (!ours) {
-            damage_unless_moved(index, meta, entry.first_block + i, "a page that is not the shard's");
+            damage_unless_moved(index, meta, entry.block(i), "a page that is not the shard's");
             return false;
         }
     }
@@ -138,7 +139,7 @@ static bool open_view(Relation index, const MetaPage& meta, const ShardEntry& en
         damage = {0, "a shard with other counts than the manifest's"};
         good = false;
     }
-    if (!good) damage_unless_moved(index, meta, entry.first_block + damage.page, damage.what);
+    if (!good) damage_unless_moved(index, meta, entry.block(Min(damage.page, entry.pages - 1)), damage.what);
     return good;
 }
 

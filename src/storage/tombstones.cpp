@@ -15,14 +15,14 @@ static const char* tombstone_fault(Buffer buffer, const MetaPage& meta, const Sh
 
 bool tombstones_load(Relation index, const MetaPage& meta, const ShardEntry& entry, uint8* bits, uint64* dead) {
     for (uint32 i = 0; i < entry.tombstone_pages; ++i) {
-        Buffer buffer = ReadBuffer(index, entry.tombstone_block + i);
+        Buffer buffer = ReadBuffer(index, entry.tombstone_block(i));
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const char* fault = tombstone_fault(buffer, meta, entry, i);
         if (fault == nullptr)
             memcpy(bits + i * kPageDataBytes, BufferGetPage(buffer) + kPageDataOffset, kPageDataBytes);
         UnlockReleaseBuffer(buffer);
         if (fault != nullptr) {
-            damage_unless_moved(index, meta, entry.tombstone_block + i, fault);
+            damage_unless_moved(index, meta, entry.tombstone_block(i), fault);
             return false;
         }
     }
@@ -31,12 +31,12 @@ bool tombstones_load(Relation index, const MetaPage& meta, const ShardEntry& ent
 }
 
 bool tombstones_set(Relation index, const MetaPage& meta, const ShardEntry& entry, uint32 page, const uint8* bits) {
-    Buffer buffer = ReadBuffer(index, entry.tombstone_block + page);
+    Buffer buffer = ReadBuffer(index, entry.tombstone_block(page));
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     const char* fault = tombstone_fault(buffer, meta, entry, page);
     if (fault != nullptr) {
         UnlockReleaseBuffer(buffer);
-        damage_unless_moved(index, meta, entry.tombstone_block + page, fault);
+        damage_unless_moved(index, meta, entry.tombstone_block(page), fault);
         return false;
     }
     GenericXLogState* record = GenericXLogStart(index);
@@ -49,7 +49,7 @@ bool tombstones_set(Relation index, const MetaPage& meta, const ShardEntry& entr
 
 void tombstones_create(Relation index, const MetaPage& meta, const ShardEntry& entry) {
     for (uint32 i = 0; i < entry.tombstone_pages; ++i) {
-        Buffer buffer = block_create(index, entry.tombstone_block + i, nullptr);
+        Buffer buffer = block_create(index, entry.tombstone_block(i), nullptr);
         START_CRIT_SECTION();
         Page page = BufferGetPage(buffer);
         init_page(page, PageKind::tombstones, meta.incarnation, entry.generation, i, BLCKSZ);

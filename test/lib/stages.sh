@@ -51,7 +51,7 @@ show_details() {
     for file in "$NPHD_SANDBOX"/"$1"*/server.log; do
         [ ! -f "$file" ] || grep -nE 'PANIC|TRAP|terminated by signal' "$file" | head -n 20 || true
     done
-    if [ "$1" = tap ] || [ "$1" = faults ]; then
+    if [ -d "$NPHD_SANDBOX/$1/tmp_check/log" ]; then
         for file in $(grep -lE '^\[[0-9:.]+\].* not ok |^#   Failed|died:|Bailout' "$NPHD_SANDBOX/$1"/tmp_check/log/regress_log_* 2>/dev/null); do
             echo "---- ${file##*/}" && tail -n 60 "$file"
         done
@@ -156,7 +156,7 @@ stage_neon() {
 # installcheck DIRECTORY NAME=VALUE...: PGXS's own target, which builds nothing, with what it writes in DIRECTORY.
 installcheck() {
     local at=$1 status=0 && shift
-    timeout -k 10 900 make -s --no-print-directory -C "$at" -f "$PWD/Makefile" VPATH="$PWD" PG_CONFIG="$PG_CONFIG" "$@" \
+    timeout -k 10 "${INSTALLCHECK_SECONDS:-900}" make -s --no-print-directory -C "$at" -f "$PWD/Makefile" VPATH="$PWD" PG_CONFIG="$PG_CONFIG" "$@" \
         installcheck >"$at/run.log" 2>&1 || status=1
     cat "$at/run.log"
     return "$status"
@@ -197,17 +197,29 @@ stage_isolation() {
     return "$status"
 }
 
-stage_tap() {
-    local at=$NPHD_SANDBOX/tap status=0 files ok
-    files=$(files_like 'test/t/*.pl')
-    [ "$files" -gt 0 ] || { remark 'no tests' && return 0; }
-    plain_build
+# run_tap DIRECTORY FILES SERVER_CONF: counts a file as one test.
+run_tap() {
+    local at=$1 files=$2 status=0 n ok
+    n=$(files_like "$files")
+    [ "$n" -gt 0 ] || { remark 'no tests' && return 0; }
     mkdir -p "$at"
-    TEMP_CONFIG=$NPHD_SANDBOX/plain/server.conf installcheck "$at" REGRESS= ISOLATION= PROVE_FLAGS="-j $JOBS --timer" || status=1
+    TEMP_CONFIG=$3 installcheck "$at" REGRESS= ISOLATION= TAP_TESTS=1 "PROVE_TESTS=$files" PROVE_FLAGS="-j $JOBS --timer" || status=1
     ok=$(grep -cE '\.pl \.+ ok' "$at/run.log") || true
-    count "$ok" $((files - ok))
+    count "$ok" $((n - ok))
     remark ' (files)'
     return "$status"
+}
+
+stage_tap() {
+    plain_build
+    run_tap "$NPHD_SANDBOX/tap" "${NPHD_TAP_FILES:-test/t/*.pl}" "$NPHD_SANDBOX/plain/server.conf"
+}
+
+stage_soak() {
+    plain_build
+    INSTALLCHECK_SECONDS=$((2 * ${NPHD_SOAK_SECONDS:-30} + 600)) \
+        run_tap "$NPHD_SANDBOX/soak" 'test/nightly/*.pl' "$NPHD_SANDBOX/plain/server.conf"
+    remark "$(grep -h '^# soak: ' "$NPHD_SANDBOX/soak/run.log" | sed 's/^# soak:/,/')"
 }
 
 # The module with fault points, and beside it a control in which scans do not notice that their pages were used again.
@@ -223,19 +235,9 @@ faults_build() {
 }
 
 stage_faults() {
-    local at=$NPHD_SANDBOX/faults status=0 files ok tests
-    # The last takes the longest, so it comes first.
-    tests=$(compgen -G "${NPHD_FAULT_TESTS:-test/faults/*.pl}" | sort -r | tr '\n' ' ') || true
-    files=$(wc -w <<<"$tests")
-    [ "$files" -gt 0 ] || { remark 'no tests' && return 0; }
     faults_build
-    mkdir -p "$at"
-    NPHD_CONTROL_CONFIG=$NPHD_SANDBOX/control/server.conf TEMP_CONFIG=$NPHD_SANDBOX/faulty/server.conf installcheck "$at" \
-        REGRESS= ISOLATION= TAP_TESTS=1 PROVE_TESTS="$tests" PROVE_FLAGS="-j $JOBS --timer" || status=1
-    ok=$(grep -cE '\.pl \.+ ok' "$at/run.log") || true
-    count "$ok" $((files - ok))
-    remark ' (files)'
-    return "$status"
+    NPHD_CONTROL_CONFIG=$NPHD_SANDBOX/control/server.conf \
+        run_tap "$NPHD_SANDBOX/faults" "${NPHD_FAULT_TESTS:-test/faults/*.pl}" "$NPHD_SANDBOX/faulty/server.conf"
 }
 
 stage_demo() {

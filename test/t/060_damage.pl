@@ -65,6 +65,9 @@ sub check_cases
 			like($outcomes->{$mode} // 'nothing', $expected, "$case->{name}, $mode");
 		}
 		like($outcomes->{stats} // 'nothing', qr/^(right|XX00[12])$/, "$case->{name}, statistics");
+		# It finds everything.
+		my $found = 'right' =~ $case->{expected} ? qr/^right$/ : qr/^(wrong: error|XX00[12])/;
+		like($outcomes->{$_} // 'nothing', $found, "$case->{name}, $_") for 'check', 'check with table';
 	}
 	return;
 }

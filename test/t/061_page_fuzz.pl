@@ -109,7 +109,91 @@ sub fuzz
 	return;
 }
 
-my $mutants = $ENV{NPHD_TEST_MUTANTS} // 150;
+# Sections of the lane with a graph: their kind and level => [ block of the first page, bytes of a record ]. As engine/shard/format.hpp lays
+# them out; and the number of its nodes.
+sub graph_sections
+{
+	my ($header_block, @pages) = @_;
+	my (undef, undef, $lanes, undef, $lane_table, $section_table) = unpack 'L6', substr($pages[$header_block], 64 + 4, 24);
+	for my $lane (0 .. $lanes - 1)
+	{
+		my $record = substr($pages[ $header_block + $lane_table ], 64 + 176 * $lane, 176);
+		my ($nodes, $degree, $first, $count) = (unpack('x8L', $record), unpack('x24L', $record), unpack('x72LL', $record));
+		next unless $degree;
+		my %sections;
+		for my $section ($first .. $first + $count - 1)
+		{
+			my ($kind, $argument, $bytes, undef, $page) = unpack 'SSLQL', substr($pages[ $header_block + $section_table ], 64 + 32 * $section, 32);
+			$sections{"$kind/$argument"} = [ $header_block + $page, $bytes ];
+		}
+		return ($nodes, %sections);
+	}
+	die 'no lane has a graph';
+}
+
+# Damage that a search may never meet: nphd_check meets it.
+sub targeted
+{
+	my $node = new_node('targeted');
+	$node->start;
+	my $specimen = make_specimen($node, 27_000, 20);
+	my @good = read_pages($specimen);
+	my %live = map { $_ => [ live_pages($_, @good) ] } keys %kind_number;
+	my ($nodes, %section) = graph_sections($live{header}[0], @good);
+	my $patch = sub {
+		my ($section, $record, $offset, $bytes) = @_;
+		my ($block, $record_bytes) = @{ $section{$section} };
+		return sub { substr($_[0][$block], 64 + $record * $record_bytes + $offset, length $bytes) = $bytes; };
+	};
+	my $records = sub {
+		my ($section, $record, $n) = @_;
+		my ($block, $record_bytes) = @{ $section{$section} };
+		return substr($good[$block], 64 + $record * $record_bytes, $n * $record_bytes);
+	};
+	my ($one, $two) = @{ $live{data} }[ 20, 21 ];
+	my ($tombstones, $pending) = ($live{tombstones}[-1], $live{pending}[0]);
+	my $flipped = $records->('1/0', 7, 1) ^ "\x10";
+	my @cases = (
+		[ 'nothing', sub { }, qr/^right$/ ],
+		[ 'a link to no node', $patch->('2/0', 3, 8, pack('L', $nodes)), qr/error block \d+ shard \d+ codes of 256 bits: a link to a node that the lane/ ],
+		[ 'a link to itself', $patch->('2/0', 3, 8, pack('L', 3)), qr/a link of a node to itself/ ],
+		[ 'a level entry over another node', $patch->('3/1', 2, 4, pack('L', 77)), qr/a level entry that stands over another/ ],
+		[ 'a link of a level', $patch->('2/1', 2, 0, pack('L', $nodes)), qr/a link to an entry/ ],
+		[ 'an impossible row id', $patch->('5/0', 5, 4, "\0\0"), qr/an impossible row id/ ],
+		[ 'row ids twice', $patch->('5/0', 10, 0, $records->('5/0', 0, 10)), qr/is in the index 2 times/ ],
+		[ 'a posting list', $patch->('4/0', 5, 0, pack('L', 0xffffffff)), qr/a posting list out of range/ ],
+		[ 'a code twice', $patch->('1/0', 1, 0, $records->('1/0', 0, 1)), qr/a code that another node has/ ],
+		[ 'a tombstone of nothing', sub { substr($_[0][$tombstones], -1) = "\x80" }, qr/a tombstone of a posting that does not exist/ ],
+		[ 'swapped pages', sub { @{ $_[0] }[ $one, $two ] = @{ $_[0] }[ $two, $one ] }, qr/a page out of its place.*a page out of its place/ ],
+		[ 'the entries of a pending page', sub { substr($_[0][$pending], 72, 4) = pack 'L', 3 }, qr/fewer entries than it says/ ],
+		[ 'an altered code', $patch->('1/0', 7, 0, $flipped), qr/^right$/, qr/is in the index under another code/ ]);
+	$node->command_ok([ 'pg_checksums', '--disable', '--no-sync', '-D', $node->data_dir ], 'checksums disabled');
+	$node->start;
+	my %path = map { split /\|/ } split /\n/,
+	  $node->safe_psql('postgres', q{SELECT relname, pg_relation_filepath(oid) FROM pg_class WHERE relname LIKE 'victim%'});
+	$node->stop;
+	for my $i (1 .. @cases)
+	{
+		my @pages = @good;
+		$cases[ $i - 1 ][1]->(\@pages);
+		write_victim($node->data_dir . '/' . $path{"victim$i"}, @pages);
+	}
+	$node->start;
+	for my $i (1 .. @cases)
+	{
+		my ($name, undef, $alone, $with_table) = @{ $cases[ $i - 1 ] };
+		my $outcomes = outcomes($node, "victim$i", $i);
+		is($outcomes->{error}, undef, "$name: no crash and no hang");
+		like($outcomes->{check}, $alone, "$name: found by the check");
+		like($outcomes->{'check with table'}, $with_table // $alone, "$name: found by the check with the table");
+	}
+	server_is_unhurt($node, 'targeted damage');
+	$node->stop('immediate', fail_ok => 1);
+	return;
+}
+
+my $mutants = $ENV{NPHD_TEST_MUTANTS} // 250;
+subtest 'targeted damage' => \&targeted;
 subtest 'small lanes' => sub { fuzz('small', 3000, $mutants); };
 subtest 'a graph' => sub { fuzz('graph', 27_000, int $mutants / 5); };
 done_testing();

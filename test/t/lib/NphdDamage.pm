@@ -44,6 +44,13 @@ my $outcome_function = q{
 		RETURN 'right';
 	EXCEPTION WHEN OTHERS THEN
 		RETURN SQLSTATE;
+	END $$;
+	CREATE FUNCTION check_outcome(index regclass, with_table bool) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		RETURN coalesce('wrong: ' || string_agg(concat_ws(' ', severity, 'block ' || block, 'shard ' || shard, what), '; '), 'right')
+		FROM (SELECT * FROM nphd_check(index, with_table) LIMIT 5) AS found;
+	EXCEPTION WHEN OTHERS THEN
+		RETURN SQLSTATE;
 	END $$};
 
 # A table t of $rows rows, $victims empty indexes on it that are not used, and a good index `specimen` with a shard that has tombstones, and
@@ -100,7 +107,8 @@ sub write_victim
 	return;
 }
 
-# What each way to search answers when it has no other index than $index: 'right', 'wrong: ...', an SQLSTATE; and what the statistics say.
+# What each way to search answers when it has no other index than $index: 'right', 'wrong: ...', an SQLSTATE; and what the statistics and
+# the check, alone and with the table, say.
 # What ends the session (a crash, a time-out) is left in `error`. With `fold` the pending rows are folded at last.
 sub outcomes
 {
@@ -116,6 +124,7 @@ sub outcomes
 			$sql .= "SET nphd.shard_access = $access; SET nphd.exact = $exact; SELECT '$mode', outcome(test_query($query));\n";
 		}
 	}
+	$sql .= "SELECT 'check', check_outcome('$index', false); SELECT 'check with table', check_outcome('$index', true);\n";
 	$sql .= "SELECT 'fold', fold_outcome('$index');\n" if $params{fold};
 	# A wait that cannot be cancelled outlives the server's time-out.
 	my ($out, $err, $timed_out);

@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
   new_node prepare_database fill_table seeded pick
-  differences index_is_right start_watching nothing_wrong_seen stats_are_consistent server_is_unhurt
+  differences check_errors index_is_right start_watching nothing_wrong_seen stats_are_consistent server_is_unhurt
   crash background start_command is_running finish_background try_sql
 );
 
@@ -224,11 +224,24 @@ sub nothing_wrong_seen
 	return is($err, '', "$name: a lasting session saw nothing wrong");
 }
 
+# What nphd_check() calls an error in the valid nphd indexes of a table; %params: database, with_table.
+sub check_errors
+{
+	my ($node, $table, %params) = @_;
+	my $with_table = $params{with_table} ? 'true' : 'false';
+	return try_sql(
+		$node, $params{database} // 'postgres', qq{
+		SELECT concat_ws(' ', 'nphd_check:', indexrelid::regclass, 'block ' || block, 'shard ' || shard, what)
+		FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam, nphd_check(indexrelid, $with_table)
+		WHERE amname = 'nphd' AND indisvalid AND indrelid = '$table'::regclass AND severity = 'error'});
+}
+
 sub index_is_right
 {
 	my ($node, $table, $name, %params) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return is(differences($node, $table, %params), '', "$name: the index answers as the table does");
+	my $wrong = join "\n", grep { $_ ne '' } differences($node, $table, %params), check_errors($node, $table, %params);
+	return is($wrong, '', "$name: the index answers as the table does, and is sound");
 }
 
 # The counters agree with each other and with the table. With `vacuumed` there is no dead row left that counts as living.
@@ -245,7 +258,8 @@ sub stats_are_consistent
 			(SELECT count(code) AS n FROM $table) AS t
 		WHERE NOT (s.live $compare t.n AND s.live = l.postings - l.dead + s.pending AND s.dead >= l.dead
 				   AND s.lanes = l.lanes AND s.codes = l.codes AND s.shards = l.shards)});
-	return is($wrong, '', "$name: the index's counters are consistent");
+	my $errors = check_errors($node, $table, %params, with_table => $params{vacuumed} && !$params{database});
+	return is(join("\n", grep { $_ ne '' } $wrong, $errors), '', "$name: the index's counters are consistent, and it is sound");
 }
 
 # Output of a statement, or its error.

@@ -68,11 +68,11 @@ endif
 override with_llvm := no
 
 COMMON_FLAGS = -std=c++20 -Wall -Wextra $(if $(WERROR),-Werror) -fvisibility=hidden -fvisibility-inlines-hidden -fPIC \
-               -pthread -I$(SRC) -MMD -MP $(if $(FAULTS),-DNPHD_FAULTS) $(SANITIZE)
+               -pthread -I$(SRC) -MMD -MP $(SANITIZE)
 # Mapped pages are read as structs that this program never wrote, as PostgreSQL reads its own: hence no-strict-aliasing.
 ENGINE_FLAGS = $(COMMON_FLAGS) -O3 -DNDEBUG -g -fno-omit-frame-pointer -fno-strict-aliasing -Wshadow -Wconversion
 # -isystem keeps the warnings of PostgreSQL's headers out; given before PGXS's own -I of that directory, it wins.
-MODULE_FLAGS = $(COMMON_FLAGS) -isystem $(shell $(PG_CONFIG) --includedir-server) -Wno-register \
+MODULE_FLAGS = $(COMMON_FLAGS) $(if $(FAULTS),-DNPHD_FAULTS) -isystem $(shell $(PG_CONFIG) --includedir-server) -Wno-register \
                -Wno-unknown-warning-option
 # The link is made by the C compiler. Without -lstdc++ it succeeds, and the module then fails to load.
 SHLIB_LINK   = $(ENGINE_LIB) -Wl,--exclude-libs,ALL -lstdc++ -pthread $(SANITIZE)
@@ -80,21 +80,26 @@ EXTRA_CLEAN  = $(BUILD) tmp_check output_iso results regression.diffs regression
 
 include $(PGXS)
 
-# Objects made with other flags, or for another PostgreSQL, are not up to date.
-FLAGS_NOW := $(strip $(CXX) $(VERSION) $(ENGINE_FLAGS) $(CXXFLAGS) $(MODULE_FLAGS))
-ifneq ($(shell cat $(BUILD)/flags 2>/dev/null),$(FLAGS_NOW))
+# Objects made with other flags, or for another PostgreSQL, are not up to date. The engine is the same with every PostgreSQL.
+ENGINE_FLAGS_NOW := $(strip $(CXX) $(ENGINE_FLAGS))
+MODULE_FLAGS_NOW := $(strip $(CXX) $(VERSION) $(CXXFLAGS) $(MODULE_FLAGS))
+ifneq ($(shell cat $(BUILD)/engine.flags 2>/dev/null),$(ENGINE_FLAGS_NOW))
 MADE := $(shell mkdir -p $(BUILD))
-$(file >$(BUILD)/flags,$(FLAGS_NOW))
+$(file >$(BUILD)/engine.flags,$(ENGINE_FLAGS_NOW))
+endif
+ifneq ($(shell cat $(BUILD)/module.flags 2>/dev/null),$(MODULE_FLAGS_NOW))
+MADE := $(shell mkdir -p $(BUILD))
+$(file >$(BUILD)/module.flags,$(MODULE_FLAGS_NOW))
 endif
 
-$(BUILD)/engine/%.o: engine/%.cpp $(BUILD)/flags
+$(BUILD)/engine/%.o: engine/%.cpp $(BUILD)/engine.flags
 	@$(MKDIR_P) $(@D)
 	$(CXX) $(ENGINE_FLAGS) -c -o $@ $<
 
 # Of one file only, so that a control is built from a copy of another build.
 $(BUILD)/src/am/scan_run.o: CONTROL_FLAGS = $(addprefix -D,$(CONTROL))
 
-$(BUILD)/src/%.o: src/%.cpp $(BUILD)/flags
+$(BUILD)/src/%.o: src/%.cpp $(BUILD)/module.flags
 	@$(MKDIR_P) $(@D)
 	$(CXX) $(CXXFLAGS) $(MODULE_FLAGS) $(CONTROL_FLAGS) $(CPPFLAGS) -c -o $@ $<
 

@@ -206,7 +206,6 @@ subtest 'control' => sub {
 		{ reader => $primary, table => 'scanned', exact => 'on' },
 		{ reader => $primary, table => 'scanned', exact => 'off' },
 		{ reader => $primary, table => 'graph', exact => 'off' },
-		{ reader => $primary, table => 'graph', exact => 'off', impolite => 1 },
 		{ reader => $standby, table => 'scanned', exact => 'on', locked => 1 },
 		{ reader => $standby, table => 'graph', exact => 'off', locked => 1 })
 	{

@@ -29,10 +29,11 @@ sub new_standby
 }
 my $standby = new_standby();
 
-# Pages only change between these. No content lock is held at any of them.
+# Pages only change between these. No content lock is held at any of them. (Where the file is cut a lock on the index is held, for which
+# readers of the standby wait.)
 my @steps = qw(
   freeze.after_switch rebuild.read reserve.allocated reserve.before_switch reserve.after_switch write.page write.before_flush
-  write.tombstones publish.before_carry_over publish.before_switch publish.after_switch move.page move.copied truncate.before truncate.after);
+  write.tombstones publish.before_carry_over publish.before_switch publish.after_switch move.page move.copied);
 
 for my $kind ('fold', 'merge', 'full')
 {

@@ -169,4 +169,44 @@ subtest 'checksums off' => sub {
 	$node->command_ok([ 'pg_checksums', '--enable', '--no-sync', '-D', $node->data_dir ], 'enabled');
 };
 
+# Mapped reads verify no checksums, so a rebuild does: a bit that flipped must not be sealed anew under a good one.
+subtest 'a rebuild of a shard with a flipped bit' => sub {
+	my @blocks = ($live{data}[0], $middle, $live{data}[-1]);
+	case("data of page $_", sub { $_[0][$_] = flipped($_[0][$_], 70, 1) }, qr/./) for @blocks;
+	$node->start;
+	for my $case (@cases)
+	{
+		$node->safe_psql('postgres', "UPDATE pg_index SET indisvalid = true WHERE indexrelid = '$case->{index}'::regclass");
+		for my $access ('mapped', 'buffered')
+		{
+			like(try_sql($node, 'postgres', "SET nphd.shard_access = $access; SELECT nphd_compact('$case->{index}', true)"), qr/ERROR:  XX00[12]/,
+				"$case->{name}, $access: refused");
+		}
+		$node->safe_psql('postgres', "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '$case->{index}'::regclass");
+	}
+	repair();
+};
+
+# A lost write of block 0. What the meta page of then calls the open segment is frozen by now.
+subtest 'a meta page from the past' => sub {
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE TABLE p (id int, code bitvec); CREATE INDEX pi ON p USING nphd (code); INSERT INTO p SELECT * FROM t LIMIT 1000');
+	my $file = $node->data_dir . '/' . $node->safe_psql('postgres', q{SELECT pg_relation_filepath('pi')});
+	$node->stop;
+	my ($then) = read_pages($file);
+	$node->start;
+	$node->safe_psql('postgres', q{SELECT nphd_compact('pi'); INSERT INTO p SELECT * FROM t LIMIT 1000});
+	$node->stop;
+	my (undef, @now) = read_pages($file);
+	write_victim($file, $then, @now);
+	$node->start;
+	my $search = q{SET enable_seqscan = off; SET enable_sort = off; SELECT count(*) FROM (SELECT id FROM p ORDER BY code <-> 'ffff') AS x};
+	like(try_sql($node, 'postgres', $search), qr/ERROR:  XX002/, 'a search notices');
+	like(try_sql($node, 'postgres', 'INSERT INTO p SELECT * FROM t LIMIT 10'), qr/ERROR:  XX002/, 'an insert notices');
+	$node->safe_psql('postgres', 'REINDEX INDEX pi');
+	like(try_sql($node, 'postgres', $search), qr/^2000$/, 'REINDEX repairs it');
+	server_is_unhurt($node, 'a meta page from the past');
+	$node->stop;
+};
+
 done_testing();

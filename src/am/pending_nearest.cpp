@@ -59,11 +59,14 @@ static bool pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
         while (const PendingEntry* entry = pending_next_entry(p->index, reader.block, &cursor)) {
             if (entry->dead()) continue;
             const RowId row = entry->row.unpack();
-            if (p->metric != Metric::nphd && entry->code_bytes() != p->query.size())
+            if (p->metric != Metric::nphd && entry->code_bytes() != p->query.size()) {
                 consider(p, {0, row, 0, true});
-            else
-                consider(p, {distance_key(p->metric, entry->code(), p->query), row,
-                             distance(p->metric, entry->code(), p->query), false});
+                continue;
+            }
+            // Most are too far: the exact distance is for those that are kept.
+            const DistanceKey key = distance_key(p->metric, entry->code(), p->query);
+            if (p->n == p->capacity && key > p->batch[0].key) continue;
+            consider(p, {key, row, distance(p->metric, entry->code(), p->query), false});
         }
     }
 }

@@ -9,6 +9,8 @@ namespace nphd {
 // A shard with more dead postings than one in kDeadShare is rewritten.
 static constexpr uint64 kDeadShare = 5;
 static constexpr uint64 kAbsorbFactor = 2;
+// A fold by a worker rewrites at most so many rows for each that it folds; merges come when nothing waits to be folded.
+static constexpr uint64 kFoldFactor = 4;
 // A lane numbers its postings in 32 bits; what would come near that stays in shards of its own.
 static constexpr uint64 kMostRows = UINT64CONST(3) << 30;
 
@@ -37,12 +39,12 @@ static bool mostly_dead(const ShardLoad& load) {
 
 static bool has_dead(const ShardLoad& load) { return load.live < load.entry->postings; }
 
-// How many of the smallest shards to take to `rows` other ones; *rows becomes the sum.
-static uint32 absorbable(const ShardLoads& loads, uint64* rows) {
+// How many of the smallest shards to take to `rows` other ones; *rows becomes the sum, at most `most`.
+static uint32 absorbable(const ShardLoads& loads, uint64* rows, uint64 most) {
     uint32 n = 0;
     for (; n < loads.n; ++n) {
         const uint64 live = loads.shards[n].live;
-        if (live > kAbsorbFactor * *rows || *rows + live > kMostRows) break;
+        if (live > kAbsorbFactor * *rows || *rows + live > most) break;
         *rows += live;
     }
     return n;
@@ -53,7 +55,7 @@ static uint32 mergeable(const ShardLoads& loads) {
     if (loads.n < 2) return 0;
     const ShardLoads rest{loads.shards + 1, loads.n - 1};
     uint64 rows = loads.shards[0].live;
-    const uint32 n = absorbable(rest, &rows);
+    const uint32 n = absorbable(rest, &rows, kMostRows);
     if (n > 0) return n + 1;
     const uint32 later = mergeable(rest);
     return later > 0 ? later + 1 : 0;
@@ -74,12 +76,13 @@ List* shards_to_rebuild(const ShardLoads& loads, Goal goal, uint64 pending_rows,
         return chosen;
     }
     uint64 rows = pending_rows;
+    const uint64 most = goal == Goal::due && have_segments ? kFoldFactor * pending_rows : kMostRows;
     for (uint32 i = 0; i < loads.n; ++i)
-        if (mostly_dead(loads.shards[i]) && rows + loads.shards[i].live <= kMostRows) {
+        if (mostly_dead(loads.shards[i]) && rows + loads.shards[i].live <= most) {
             chosen = lappend(chosen, loads.shards[i].entry);
             rows += loads.shards[i].live;
         }
-    const uint32 n = have_segments || chosen != nullptr ? absorbable(loads, &rows) : mergeable(loads);
+    const uint32 n = have_segments || chosen != nullptr ? absorbable(loads, &rows, most) : mergeable(loads);
     for (uint32 i = 0; i < n; ++i)
         if (!list_member_ptr(chosen, loads.shards[i].entry)) chosen = lappend(chosen, loads.shards[i].entry);
     return chosen;

@@ -22,7 +22,7 @@
 #include "src/maintenance/rebuild.hpp"
 
 #include "src/faults.hpp"
-#include "src/storage/allocation.hpp"
+#include "src/maintenance/space.hpp"
 #include "src/storage/pending.hpp"
 #include "src/storage/shard_cache.hpp"
 #include "src/storage/tombstones.hpp"
@@ -72,12 +72,23 @@ void freeze_open_segment(Relation index) {
     NPHD_FAULT("freeze.after_switch");
 }
 
-void reserve_shard(Relation index, ShardEntry* shard, BlockNumber limit) {
+// Politeness towards readers ends where the file would become larger than twice what is live and the shard.
+static void make_room(Relation index, uint32 pages) {
+    static constexpr uint64 kSmallFile = 256;
+    MetaPage meta;
+    meta_read(index, &meta);
+    const ManifestDraft draft = manifest_draft(index, &meta);
+    const uint64 free = free_blocks(&draft), most = Max(2 * live_shard_blocks(&draft) + pages, kSmallFile);
+    if (free < pages && meta.alloc_end + (pages - free) > most) reclaim_all(index);
+}
+
+void reserve_shard(Relation index, ShardEntry* shard, Placement placement) {
+    make_room(index, shard->all_pages());
     shard->generation = meta_next_generation(index);
     MetaPage meta;
     meta_read(index, &meta);
     ManifestDraft draft = manifest_draft(index, &meta);
-    draft_place_shard(index, &draft, shard, limit);
+    draft_place_shard(index, &draft, shard, placement);
     NPHD_FAULT("reserve.allocated");
     draft_free_orphans(&draft, shard->generation);
     const ManifestRoot root = manifest_write(index, meta, &draft);
@@ -208,7 +219,7 @@ static void write_and_publish(const RebuildInputs* inputs, ShardJob* job, bool a
     Rebuild state{inputs, any_rows ? &entry : nullptr};
     if (any_rows) {
         entry = shard_job_entry(job);
-        reserve_shard(inputs->index, &entry, InvalidBlockNumber);
+        reserve_shard(inputs->index, &entry, {Placement::anywhere, InvalidBlockNumber});
         MetaPage meta;
         meta_read(inputs->index, &meta);
         shard_job_write(job, inputs->index, meta, &entry);

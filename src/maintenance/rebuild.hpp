@@ -2,6 +2,7 @@
 #pragma once
 
 #include "src/maintenance/inputs.hpp"
+#include "src/storage/allocation.hpp"
 
 namespace nphd {
 
@@ -29,7 +30,7 @@ struct Publication {
 void publish(const Publication& publication);
 
 /// Gives the shard, whose sizes are known, a generation and pieces, and puts their reservation in force: from then on
-/// their blocks may be overwritten. With a limit all pieces lie before that block; the caller saw that there is room.
-void reserve_shard(Relation index, ShardEntry* shard, BlockNumber limit);
+/// their blocks may be overwritten. Who places it before a limit saw that there is room.
+void reserve_shard(Relation index, ShardEntry* shard, Placement placement);
 
 }  // namespace nphd

@@ -35,6 +35,8 @@ void reclaim_space(Relation index) {
     if (draft_free_orphans(&draft, 0) || reclaimable_blocks(&draft) >= kWorthAManifest) install_reclaimed(index, false);
 }
 
+void reclaim_all(Relation index) { install_reclaimed(index, true); }
+
 namespace {
 struct Move {
     Relation index;
@@ -77,9 +79,9 @@ static void copy_page(Relation index, BlockNumber from, BlockNumber to, uint64 g
     block_write_sealed(index, target, copy.data);
 }
 
-static void move_shard(Relation index, const ShardEntry& from, BlockNumber limit) {
+static void move_shard(Relation index, const ShardEntry& from, Placement placement) {
     ShardEntry to = from;
-    reserve_shard(index, &to, limit);
+    reserve_shard(index, &to, placement);
     MetaPage meta;
     meta_read(index, &meta);
     BufferAccessStrategy ring = GetAccessStrategy(BAS_BULKWRITE);
@@ -106,8 +108,20 @@ static BlockNumber last_piece(const ShardEntry* shard) {
     return last;
 }
 
-// The shard that reaches farthest, if there is room for it in front of its last piece (*limit); false: there is none.
-static bool movable_shard(Relation index, ShardEntry* out, BlockNumber* limit) {
+static uint64 free_blocks_before(const ManifestDraft& draft, BlockNumber limit) {
+    uint64 blocks = 0;
+    ListCell* cell;
+    foreach (cell, draft.extents) {
+        const auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (e->state == static_cast<uint16>(ExtentState::free) && e->first < limit) blocks += e->blocks;
+    }
+    return blocks;
+}
+
+// The shard that reaches farthest, and where to move it: in front of its last piece if there is room; else, if much is
+// free in front of it, to the end first, so that its own place becomes a part of the room. False: it is well where it
+// is.
+static bool movable_shard(Relation index, ShardEntry* out, Placement* placement) {
     MetaPage meta;
     meta_read(index, &meta);
     const ManifestDraft draft = manifest_draft(index, &meta);
@@ -119,8 +133,11 @@ static bool movable_shard(Relation index, ShardEntry* out, BlockNumber* limit) {
     }
     if (last == nullptr) return false;
     *out = *last;
-    *limit = last_piece(last);
-    return draft_has_room(&draft, last->all_pages(), *limit);
+    *placement = {Placement::before, last_piece(last)};
+    if (draft_has_room(&draft, last->all_pages(), placement->limit)) return true;
+    *placement = {Placement::at_end, InvalidBlockNumber};
+    // Worth writing it twice.
+    return list_length(draft.shards) == 1 && free_blocks_before(draft, last_piece(last)) > last->all_pages() / 10;
 }
 
 // One past the last block that is in use and must stay where it is.
@@ -167,23 +184,30 @@ static void cut(Relation index) {
     NPHD_FAULT("truncate.after");
 }
 
+// One move. False: nothing is to be moved, or only by a detour, which is made once.
+static bool move_one(Relation index, bool* detoured) {
+    ShardEntry shard;
+    Placement placement;
+    if (!movable_shard(index, &shard, &placement)) return false;
+    if (placement.where == Placement::at_end) {
+        if (*detoured) return false;
+        *detoured = true;
+    }
+    move_shard(index, shard, placement);
+    reclaim_all(index);
+    return true;
+}
+
 void shorten(Relation index) {
     static constexpr int kMostMoves = 64;
-    // Whoever still reads what is retired starts over.
-    install_reclaimed(index, true);
-    for (int i = 0; i < kMostMoves; ++i) {
+    bool any = true, detoured = false;
+    reclaim_all(index);
+    for (int i = 0; any && i < kMostMoves; ++i) {
         MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "nphd move", ALLOCSET_DEFAULT_SIZES);
         MemoryContext caller = MemoryContextSwitchTo(context);
-        ShardEntry shard;
-        BlockNumber limit;
-        const bool any = movable_shard(index, &shard, &limit);
-        if (any) {
-            move_shard(index, shard, limit);
-            install_reclaimed(index, true);
-        }
+        any = move_one(index, &detoured);
         MemoryContextSwitchTo(caller);
         MemoryContextDelete(context);
-        if (!any) break;
     }
     if (!ConditionalLockRelation(index, AccessExclusiveLock)) return;
     cut(index);

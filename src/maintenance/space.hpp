@@ -9,6 +9,9 @@ namespace nphd {
 /// new manifest. The caller holds the maintenance lock.
 void reclaim_space(Relation index);
 
+/// Frees all retired extents: whoever still reads them starts over. The caller holds the maintenance lock.
+void reclaim_all(Relation index);
+
 /// Moves the shards to the front of the file, as far as there is room, and cuts the file behind the last block in use.
 /// Cutting needs an AccessExclusiveLock, which is only tried: readers that are at work keep the file as it is. The
 /// caller holds the maintenance lock.

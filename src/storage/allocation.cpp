@@ -137,28 +137,29 @@ bool draft_has_room(const ManifestDraft* draft, uint32 blocks, BlockNumber limit
 }
 
 // The next piece for `left` blocks: a free extent, or null where only the high-water mark is left.
-static ExtentEntry* next_piece(const ManifestDraft* draft, uint32 left, uint32 least, BlockNumber limit) {
-    if (limit != InvalidBlockNumber) return lowest_free(draft, Min(left, least), limit);
+static ExtentEntry* next_piece(const ManifestDraft* draft, uint32 left, uint32 least, Placement placement) {
+    if (placement.where == Placement::before) return lowest_free(draft, Min(left, least), placement.limit);
+    if (placement.where == Placement::at_end) return nullptr;
     ExtentEntry* e = best_fit(draft, left);
     if (e == nullptr) e = largest_free(draft);
     return e != nullptr && e->blocks >= Min(left, least) ? e : nullptr;
 }
 
-void draft_place_shard(Relation index, ManifestDraft* draft, ShardEntry* shard, BlockNumber limit) {
+void draft_place_shard(Relation index, ManifestDraft* draft, ShardEntry* shard, Placement placement) {
     const uint32 least = least_piece(shard->all_pages());
     uint32 left = shard->all_pages();
     memset(shard->pieces, 0, sizeof shard->pieces);
     for (uint32 i = 0; left > 0; ++i) {
         Piece& piece = shard->pieces[i];
         const bool last = i + 1 == ShardEntry::kMaxPieces;
-        ExtentEntry* e = next_piece(draft, left, least, limit);
+        ExtentEntry* e = next_piece(draft, left, least, placement);
         if (e != nullptr && (!last || e->blocks >= left)) {
             piece.blocks = Min(left, e->blocks);
             piece.first = take_from(draft, e, piece.blocks);
-        } else if (limit == InvalidBlockNumber) {
+        } else if (placement.where != Placement::before) {
             piece = {take_at_end(index, draft, left), left};
         } else {
-            elog(ERROR, "no room for a shard in front of block %u", limit);
+            elog(ERROR, "no room for a shard in front of block %u", placement.limit);
         }
         draft_add_extent(draft, piece.first, piece.blocks, ExtentState::reserved, ExtentKind::shard, shard->generation);
         left -= piece.blocks;
@@ -256,6 +257,23 @@ static List* join_neighbours(List* extents) {
         last = e;
     }
     return out;
+}
+
+uint64 free_blocks(const ManifestDraft* draft) {
+    uint64 blocks = 0;
+    ListCell* cell;
+    foreach (cell, draft->extents) {
+        const auto* e = static_cast<ExtentEntry*>(lfirst(cell));
+        if (state_of(e) == ExtentState::free) blocks += e->blocks;
+    }
+    return blocks;
+}
+
+uint64 live_shard_blocks(const ManifestDraft* draft) {
+    uint64 blocks = 0;
+    ListCell* cell;
+    foreach (cell, draft->shards) blocks += static_cast<ShardEntry*>(lfirst(cell))->all_pages();
+    return blocks;
 }
 
 uint64 unused_blocks(const ManifestDraft* draft) {

@@ -18,9 +18,21 @@ BlockNumber draft_allocate(Relation index, ManifestDraft* draft, uint32 blocks, 
 BlockNumber draft_allocate_free(ManifestDraft* draft, uint32 blocks, ExtentState state, ExtentKind kind,
                                 uint64 generation);
 
-/// Reserves pieces for all pages of the shard under its generation: one free extent if one is large enough, else the
-/// largest ones, and the high-water mark for the rest. With a limit, free blocks before it only, lowest first.
-void draft_place_shard(Relation index, ManifestDraft* draft, ShardEntry* shard, BlockNumber limit);
+/// Where to put a shard.
+struct Placement {
+    enum Where {
+        anywhere,  // in one free extent if one is large enough, else in the largest ones, the rest at the high-water
+                   // mark
+        before,    // in free blocks before the limit only, lowest first
+        at_end     // at the high-water mark
+    } where;
+    BlockNumber limit;
+};
+/// Reserves pieces for all pages of the shard under its generation.
+void draft_place_shard(Relation index, ManifestDraft* draft, ShardEntry* shard, Placement placement);
+/// Blocks in free extents, and in those of live shards.
+uint64 free_blocks(const ManifestDraft* draft);
+uint64 live_shard_blocks(const ManifestDraft* draft);
 /// Whether that many blocks can be had before the limit.
 bool draft_has_room(const ManifestDraft* draft, uint32 blocks, BlockNumber limit);
 

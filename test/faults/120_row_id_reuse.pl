@@ -77,12 +77,13 @@ sub round_of
 	# What will have been an input: sealed rows only if the shard is absorbed, pending rows of the frozen segment.
 	my ($reused, $of, $vacuum) = replace_rows($absorbed ? 'id % 5 = 0' : 'id % 5 = 0 AND id > 4800');
 	cmp_ok($reused, '>', 0.8 * $of, "$name: $reused of $of row ids were used again");
-	index_is_right($node, 't', "$name, paused", queries => 1);
+	# nphd_check would wait for the fold.
+	is(differences($node, 't', queries => 1), '', "$name, paused: the index answers as the table does");
 	end_vacuum($vacuum, $name);
 	# Among these are rows that came a moment ago.
 	($reused, $of, $vacuum) = replace_rows('id % 7 = 0 OR id > 6000 AND id <= 11000 AND id % 2 = 0');
 	cmp_ok($reused, '>', 0.8 * $of, "$name: $reused of $of row ids were used again after a second VACUUM");
-	index_is_right($node, 't', "$name, paused again", queries => 1);
+	is(differences($node, 't', queries => 1), '', "$name, paused again: the index answers as the table does");
 
 	let_go($keeper);
 	is((finish_background($vacuum))[2], '', "$name: VACUUM ends well");

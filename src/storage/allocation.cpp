@@ -70,6 +70,10 @@ static BlockNumber take_at_end(Relation index, ManifestDraft* draft, uint32 bloc
     MetaPage meta;
     meta_read(index, &meta);
     ExtentEntry* before = free_extent_before(draft, meta.alloc_end);
+    if (before != nullptr && before->blocks > blocks) {
+        before->blocks -= blocks;
+        return before->first + before->blocks;
+    }
     if (before != nullptr && meta_reserve_blocks(index, blocks - before->blocks, meta.alloc_end) != InvalidBlockNumber)
         return take_from(draft, before, before->blocks);
     return meta_reserve_blocks(index, blocks, InvalidBlockNumber);

@@ -1,9 +1,11 @@
--- What the extension consists of: how its functions are marked, and whether \d says what its objects are.
+-- What the extension consists of: how its functions are marked, and whether \d says what its objects are. The type's array
+-- type counts as part of it from 17 on only.
 CREATE TEMP TABLE object AS
 SELECT d.classid::regclass AS class, d.objid, pg_describe_object(d.classid, d.objid, 0) AS name,
        obj_description(d.objid, d.classid::regclass::name) AS comment
 FROM pg_depend AS d JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-WHERE extname = 'nphd' AND d.deptype = 'e' AND d.classid NOT IN ('pg_cast'::regclass, 'pg_opfamily'::regclass);
+WHERE extname = 'nphd' AND d.deptype = 'e' AND d.classid NOT IN ('pg_cast'::regclass, 'pg_opfamily'::regclass)
+  AND NOT (d.classid = 'pg_type'::regclass AND EXISTS (SELECT FROM pg_type WHERE typarray = d.objid));
 SELECT class, count(*) FROM object GROUP BY class ORDER BY class::text;
 
 -- The functions and aggregates of the type are immutable and safe in parallel workers; those that look into an index are neither.

@@ -94,6 +94,9 @@ extern "C" {
 #include "nodes/miscnodes.h"
 #include "varatt.h"
 #endif
+#if PG_VERSION_NUM >= 180000
+#include "storage/aio_subsys.h"
+#endif
 }
 
 /// Defines a function that SQL can call: its registration, and the start of its definition with C linkage.
@@ -119,6 +122,19 @@ inline bool read_recent_buffer(Relation rel, ForkNumber fork, BlockNumber block,
     return ReadRecentBuffer(rel->rd_locator, fork, block, buffer);
 #else
     return ReadRecentBuffer(rel->rd_node, fork, block, buffer);
+#endif
+}
+
+/// What names the files of a relation.
+inline void relation_locator(Relation rel, Oid* tablespace, Oid* database, uint32* number) {
+#if PG_VERSION_NUM >= 160000
+    *tablespace = rel->rd_locator.spcOid;
+    *database = rel->rd_locator.dbOid;
+    *number = rel->rd_locator.relNumber;
+#else
+    *tablespace = rel->rd_node.spcNode;
+    *database = rel->rd_node.dbNode;
+    *number = rel->rd_node.relNode;
 #endif
 }
 
@@ -161,12 +177,35 @@ inline bool page_is_verified(Page page, BlockNumber block) {
 #endif
 }
 
-/// What an error left of a buffer's content lock and I/O.
+/// What an error left of a buffer's content lock and I/O. From 16 on, I/O in progress goes with the resource owner; 18
+/// may have some that is staged and not yet begun.
 inline void release_buffer_io() {
-#if PG_VERSION_NUM < 160000
+#if PG_VERSION_NUM >= 180000
+    pgaio_error_cleanup();
+#elif PG_VERSION_NUM < 160000
     AbortBufferIO();
 #endif
     UnlockBuffers();
+}
+
+/// For the line "Index Searches" of EXPLAIN ANALYZE, which comes with 18.
+inline void count_search(IndexScanDesc scan) {
+#if PG_VERSION_NUM >= 180000
+    if (scan->instrument != nullptr) scan->instrument->nsearches++;
+#else
+    (void)scan;
+#endif
+}
+
+/// A path that is not to be taken even if all others are switched off. From 18 on one with fewer disabled nodes wins
+/// whatever it costs, so one switched-off node must not be enough.
+inline void forbid_path(Path* path, Cost* startup, Cost* total) {
+    *startup = *total = get_float8_infinity();
+#if PG_VERSION_NUM >= 180000
+    path->disabled_nodes = 2;
+#else
+    (void)path;
+#endif
 }
 
 inline void vacuum_pause() {

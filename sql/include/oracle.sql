@@ -6,9 +6,10 @@ SET jit = off;
 LOAD 'nphd';
 SET nphd.background_maintenance = off;
 
--- The n-th made code of so many bytes, at most 64: unrelated to every other.
+-- The n-th made code of so many bytes, at most 64: unrelated to every other. Its names are looked up now: from 17 on, what
+-- an index is built with finds the objects of pg_catalog only.
 CREATE FUNCTION made_code(n bigint, bytes integer DEFAULT 32) RETURNS bitvec
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT substr(sha512(int8send(n)), 1, bytes)::bitvec';
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN substr(sha512(int8send(n)), 1, bytes)::bitvec;
 
 -- Whether an index scan finds the rows (column "code" is not null) of a table in the order of their distance: as many as a
 -- sequential scan, none twice, and the same distance at each position. An error, if the planner takes no index scan.
@@ -56,14 +57,14 @@ BEGIN
     RETURN coalesce('index scan of ' || scan, 'no index scan');
 END $$;
 
--- What a command fails with. One that succeeds stays done.
+-- What a command fails with. One that succeeds stays done. Whether messages name the schema depends on the version.
 CREATE FUNCTION refusal(command text) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE command;
     RETURN 'accepted';
 EXCEPTION WHEN OTHERS THEN
-    RETURN sqlstate || ': ' || sqlerrm;
+    RETURN sqlstate || ': ' || replace(sqlerrm, 'public.', '');
 END $$;
 
 -- Waits until no other session's snapshot could keep VACUUM or CREATE INDEX from seeing that a row is dead: autovacuum may be about.

@@ -28,14 +28,7 @@ void nphdcostestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cos
     *startup = codes_before_first_row(rows) * kPackedCodeCost * cpu_operator_cost + costs.spc_random_page_cost;
     *total = *startup + rows * (cpu_index_tuple_cost + cpu_operator_cost);
     // Without one distance to order by, the index has nothing to offer, and it lacks the rows whose code is NULL.
-    if (list_length(path->indexorderbys) != 1) {
-        *startup = *total = get_float8_infinity();
-#if PG_VERSION_NUM >= 180000
-        // From 18 on a plan with fewer disabled nodes wins whatever it costs, so one switched-off node must not be
-        // enough.
-        path->path.disabled_nodes = 2;
-#endif
-    }
+    if (list_length(path->indexorderbys) != 1) forbid_path(&path->path, startup, total);
     *selectivity = costs.indexSelectivity;
     *correlation = 0;
     *pages = path->indexinfo->pages;

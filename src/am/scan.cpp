@@ -74,9 +74,7 @@ void check_scan(IndexScanDesc scan) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("an nphd index cannot order by more than one distance")));
     pgstat_count_index_scan(scan->indexRelation);
-#if PG_VERSION_NUM >= 180000
-    if (scan->instrument != nullptr) scan->instrument->nsearches++;
-#endif
+    count_search(scan);
 }
 
 // A row that the metric cannot compare passes without a look at its distance: whether it is visible and wanted is for

@@ -25,8 +25,8 @@ static void put_row(Check* check, const char* severity, BlockNumber block, uint6
 }
 
 // The first `kMostFindings` are listed.
-static void add_finding(Check* check, const char* severity, BlockNumber block, uint64 shard, const char* format,
-                        va_list args) {
+pg_attribute_printf(5, 0) static void add_finding(Check* check, const char* severity, BlockNumber block, uint64 shard,
+                                                  const char* format, va_list args) {
     char what[512];
     vsnprintf(what, sizeof what, format, args);
     if (++check->findings <= kMostFindings)

@@ -54,11 +54,9 @@ void report_damage(Relation index, BlockNumber block, const char* what) {
 }
 
 Locator locator_of(Relation rel) {
-#if PG_VERSION_NUM >= 160000
-    return {rel->rd_locator.spcOid, rel->rd_locator.dbOid, rel->rd_locator.relNumber};
-#else
-    return {rel->rd_node.spcNode, rel->rd_node.dbNode, rel->rd_node.relNode};
-#endif
+    Locator locator;
+    relation_locator(rel, &locator.tablespace, &locator.database, &locator.relation);
+    return locator;
 }
 
 }  // namespace nphd

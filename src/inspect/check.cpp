@@ -3,9 +3,8 @@
 // epoch moved meanwhile. That covers all ways in which a sound index could look damaged:
 //
 //  - Pages get another use only after a manifest that calls them free or reserved came into force.
-//  - A row id may be met twice, in an entry that VACUUM marks dead only later and in that of a new row which got the
-//  row
-//    id after that; VACUUM moves the epoch between the mark and the reuse.
+//  - A row id may be met twice: in an entry that VACUUM marks dead only later, and in that of the new row that got it.
+//    VACUUM moves the epoch between the mark and the reuse.
 
 #include "src/inspect/check.hpp"
 

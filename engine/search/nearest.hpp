@@ -17,8 +17,7 @@ struct NearestOptions {
     std::uint32_t ef_search = 10;
     // g: and until its frontier is beyond (1 + g) times its tenth best node found, and (1 + g) times the distance of
     // the row that is to come next. Meant for 256 compared bits; scaled by sqrt(256 / bits), within [1/2, 2], for
-    // others. search_bench, graph/, 10^6 codes of 256 bits: 0.06 gives recall 0.96 on clustered data, 0.08 gives 0.95
-    // on near-duplicates; 0.10 gives 0.99 and 0.97 at an eighth more time.
+    // others. docs/benchmarks.md has recall and work by slack.
     double slack = 0.10;
     // Nodes that a lane's walk may visit before g is taken for 0; grows by a 32nd for each hit. A lane whose scan takes
     // at most four times as long as the walk took so far is scanned instead.

@@ -74,11 +74,10 @@ void freeze_open_segment(Relation index) {
 
 // Politeness towards readers ends where the file would become larger than twice what is live and the shard.
 static void make_room(Relation index, uint32 pages) {
-    static constexpr uint64 kSmallFile = 256;
     MetaPage meta;
     meta_read(index, &meta);
     const ManifestDraft draft = manifest_draft(index, &meta);
-    const uint64 free = free_blocks(&draft), most = Max(2 * live_shard_blocks(&draft) + pages, kSmallFile);
+    const uint64 free = free_blocks(&draft), most = Max(2 * live_shard_blocks(&draft) + pages, kSmallFileBlocks);
     if (free < pages && meta.alloc_end + (pages - free) > most) reclaim_all(index);
 }
 

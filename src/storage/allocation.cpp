@@ -4,9 +4,6 @@
 
 namespace nphd {
 
-// Below this the file may grow without looking at its use.
-static constexpr uint32 kSmallFileBlocks = 256;
-
 static ExtentState state_of(const ExtentEntry* e) { return static_cast<ExtentState>(e->state); }
 
 static void set_state(ExtentEntry* e, ExtentState state) { e->state = static_cast<uint16>(state); }
@@ -299,7 +296,7 @@ static bool unread(const ExtentEntry* e) {
 void draft_reclaim(const MetaPage& meta, ManifestDraft* draft, bool all) {
     // In use are extents, the meta page and pending pages.
     const uint64 in_use = meta.alloc_end - Min(unused_blocks(draft), static_cast<uint64>(meta.alloc_end));
-    const bool spacious = meta.alloc_end <= Max(2 * in_use, static_cast<uint64>(kSmallFileBlocks));
+    const bool spacious = meta.alloc_end <= Max(2 * in_use, kSmallFileBlocks);
     const auto version = static_cast<uint32>(meta.manifest_version);
     ListCell* cell;
     foreach (cell, draft->extents) {

@@ -9,6 +9,9 @@
 
 namespace nphd {
 
+/// Below this a file may grow without a look at what of it is in use.
+inline constexpr uint64 kSmallFileBlocks = 256;
+
 /// Takes `blocks` consecutive blocks for a new extent: of what the manifest that the draft was read from lists as free,
 /// else at the high-water mark. Returns the first one. To be called before draft_reclaim.
 BlockNumber draft_allocate(Relation index, ManifestDraft* draft, uint32 blocks, ExtentState state, ExtentKind kind,

@@ -3,21 +3,11 @@
 
 #include "src/inspect/check.hpp"
 #include "src/storage/pending.hpp"
+#include "src/storage/runs.hpp"
 
 namespace nphd {
 
 namespace {
-struct Run {
-    BlockNumber first, end;
-    const char* owner;
-};
-
-struct Runs {
-    MemoryContext context;
-    Run* runs;
-    uint32 n, max;
-};
-
 struct Pages {
     const ShardEntry* entry;  // null: the manifest's
     uint32 first;             // page of the shard
@@ -37,30 +27,10 @@ struct Segment {
 };
 }  // namespace
 
-static void add_run(Runs* runs, BlockNumber first, BlockNumber end, const char* owner) {
-    if (first >= end) return;
-    if (runs->n > 0 && runs->runs[runs->n - 1].end == first && runs->runs[runs->n - 1].owner == owner) {
-        runs->runs[runs->n - 1].end = end;
-        return;
-    }
-    if (runs->n == runs->max) {
-        runs->max = Max(64u, runs->max * 2);
-        const Size bytes = runs->max * sizeof(Run);
-        runs->runs = static_cast<Run*>(runs->runs ? repalloc_huge(runs->runs, bytes)
-                                                  : MemoryContextAllocHuge(runs->context, bytes));
-    }
-    runs->runs[runs->n++] = {first, end, owner};
-}
-
-static int compare_runs(const void* a, const void* b) {
-    const BlockNumber x = static_cast<const Run*>(a)->first, y = static_cast<const Run*>(b)->first;
-    return x < y ? -1 : x > y;
-}
-
 // Each block below the high-water mark is somebody's, and nobody else's.
 static void check_owners(Check* check, Runs* runs, bool complete) {
     const BlockNumber alloc_end = check->meta.alloc_end;
-    qsort(runs->runs, runs->n, sizeof(Run), compare_runs);
+    runs_sort(runs);
     Run at{0, 0, ""};
     for (uint32 i = 0; i <= runs->n; ++i) {
         CHECK_FOR_INTERRUPTS();
@@ -120,7 +90,7 @@ static void check_extents(Check* check, Runs* runs) {
         const ExtentEntry& e = *static_cast<ExtentEntry*>(lfirst(cell));
         // No wrap-around: what is past the end is reported with its owner.
         const uint64 end = Min(static_cast<uint64>(e.first) + e.blocks, static_cast<uint64>(MaxBlockNumber));
-        add_run(runs, e.first, static_cast<BlockNumber>(end), owner_name(e));
+        runs_add(runs, e.first, static_cast<BlockNumber>(end), owner_name(e));
         const auto state = static_cast<ExtentState>(e.state);
         const char* fault = state == ExtentState::live ? live_extent_fault(check, e) : nullptr;
         if (state < ExtentState::free || state > ExtentState::retired) fault = "an extent in no known state";
@@ -213,7 +183,7 @@ static void check_segment(Check* check, const void* arg) {
         const PageRead read = pending_next_page(&reader, page.data);
         if (read == PageRead::moved) check->moved = true;
         if (read != PageRead::page) break;
-        add_run(segment.runs, reader.block, reader.block + 1, "a pending segment");
+        runs_add(segment.runs, reader.block, reader.block + 1, "a pending segment");
         PendingCursor cursor = pending_cursor(page.data);
         while (const PendingEntry* entry = pending_next_entry(check->index, reader.block, &cursor))
             if (!entry->dead())
@@ -267,9 +237,9 @@ static void check_listed_pages(Check* check) {
 void check_space(Check* check) {
     const MetaPage& meta = check->meta;
     Runs runs{check->context, nullptr, 0, 0};
-    add_run(&runs, kMetaBlock, kMetaBlock + 1, "the meta page");
-    add_run(&runs, meta.chunk_next, meta.chunk_end, "the blocks set aside for pending pages");
-    add_run(&runs, meta.spare_next, meta.spare_end, "the spare blocks for pending pages");
+    runs_add(&runs, kMetaBlock, kMetaBlock + 1, "the meta page");
+    runs_add(&runs, meta.chunk_next, meta.chunk_end, "the blocks set aside for pending pages");
+    runs_add(&runs, meta.spare_next, meta.spare_end, "the spare blocks for pending pages");
     check_extents(check, &runs);
     check_entries(check);
     const bool complete = check_segments(check, &runs);

@@ -1,6 +1,7 @@
 #include "src/storage/allocation.hpp"
 
 #include "src/storage/pending.hpp"
+#include "src/storage/runs.hpp"
 
 namespace nphd {
 
@@ -260,15 +261,17 @@ static List* join_neighbours(List* extents) {
     return out;
 }
 
-uint64 free_blocks(const ManifestDraft* draft) {
+static uint64 blocks_in(const ManifestDraft* draft, ExtentState state) {
     uint64 blocks = 0;
     ListCell* cell;
     foreach (cell, draft->extents) {
         const auto* e = static_cast<ExtentEntry*>(lfirst(cell));
-        if (state_of(e) == ExtentState::free) blocks += e->blocks;
+        if (state_of(e) == state) blocks += e->blocks;
     }
     return blocks;
 }
+
+uint64 free_blocks(const ManifestDraft* draft) { return blocks_in(draft, ExtentState::free); }
 
 uint64 live_shard_blocks(const ManifestDraft* draft) {
     uint64 blocks = 0;
@@ -278,13 +281,7 @@ uint64 live_shard_blocks(const ManifestDraft* draft) {
 }
 
 uint64 unused_blocks(const ManifestDraft* draft) {
-    uint64 blocks = 0;
-    ListCell* cell;
-    foreach (cell, draft->extents) {
-        const auto* e = static_cast<ExtentEntry*>(lfirst(cell));
-        if (state_of(e) == ExtentState::free || state_of(e) == ExtentState::retired) blocks += e->blocks;
-    }
-    return blocks;
+    return blocks_in(draft, ExtentState::free) + blocks_in(draft, ExtentState::retired);
 }
 
 // No running transaction was there when it was in use. Politeness only: whoever reads what is reused notices and starts
@@ -322,36 +319,6 @@ uint64 reclaimable_blocks(const ManifestDraft* draft) {
     return blocks;
 }
 
-namespace {
-struct Run {
-    BlockNumber first, end;
-};
-struct Runs {
-    Run* runs;
-    uint32 n, max;
-};
-}  // namespace
-
-static void add_run(Runs* runs, BlockNumber first, BlockNumber end) {
-    if (first >= end) return;
-    if (runs->n > 0 && runs->runs[runs->n - 1].end == first) {
-        runs->runs[runs->n - 1].end = end;
-        return;
-    }
-    if (runs->n == runs->max) {
-        runs->max = Max(64u, runs->max * 2);
-        const Size bytes = runs->max * sizeof(Run);
-        runs->runs = static_cast<Run*>(runs->runs ? repalloc_huge(runs->runs, bytes)
-                                                  : MemoryContextAllocHuge(CurrentMemoryContext, bytes));
-    }
-    runs->runs[runs->n++] = {first, end};
-}
-
-static int compare_runs(const void* a, const void* b) {
-    const BlockNumber x = static_cast<const Run*>(a)->first, y = static_cast<const Run*>(b)->first;
-    return x < y ? -1 : x > y;
-}
-
 // The pages of the open segment that were linked when `meta` was read. What came later lies in the chunk, the spare run
 // or past the mark of then.
 static void add_open_segment(Relation index, const MetaPage& meta, Runs* runs) {
@@ -360,22 +327,22 @@ static void add_open_segment(Relation index, const MetaPage& meta, Runs* runs) {
     for (uint32 i = 0; i < meta.segment_pages; ++i) {
         if (pending_next_page(&reader, page.data) != PageRead::page)
             report_damage(index, reader.block, "an open segment with fewer pages than the meta page says");
-        add_run(runs, reader.block, reader.block + 1);
+        runs_add(runs, reader.block, reader.block + 1, "");
     }
 }
 
 void draft_add_lost_blocks(Relation index, const MetaPage& meta, ManifestDraft* draft) {
-    Runs used{nullptr, 0, 0};
+    Runs used{CurrentMemoryContext, nullptr, 0, 0};
     ListCell* cell;
-    add_run(&used, kMetaBlock, kMetaBlock + 1);
+    runs_add(&used, kMetaBlock, kMetaBlock + 1, "");
     foreach (cell, draft->extents) {
         const auto* e = static_cast<ExtentEntry*>(lfirst(cell));
-        add_run(&used, e->first, e->first + e->blocks);
+        runs_add(&used, e->first, e->first + e->blocks, "");
     }
     add_open_segment(index, meta, &used);
-    add_run(&used, meta.chunk_next, meta.chunk_end);
-    add_run(&used, meta.spare_next, meta.spare_end);
-    qsort(used.runs, used.n, sizeof(Run), compare_runs);
+    runs_add(&used, meta.chunk_next, meta.chunk_end, "");
+    runs_add(&used, meta.spare_next, meta.spare_end, "");
+    runs_sort(&used);
     BlockNumber at = 0;
     for (uint32 i = 0; i <= used.n; ++i) {
         const BlockNumber next = i < used.n ? used.runs[i].first : meta.alloc_end;

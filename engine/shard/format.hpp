@@ -75,8 +75,10 @@ struct LaneRecord {
     std::uint32_t level_entries[kMaxLevels];  // [l - 1]: entries of upper level l
     std::uint32_t first_section;              // in the section table
     std::uint32_t sections;
-    std::uint32_t calibration[16];  // effort -> recall curve of the lane, for later; 0 while unknown
-    std::uint32_t reserved[8];
+    std::uint32_t calibration[16];  // effort -> recall curve of the lane (search/calibration.hpp); 0 while unknown
+    std::uint32_t chunks;           // radius tables; 0: none
+    std::uint32_t chunk_bits;       // width of a chunk, 1 .. kMaxChunkBits
+    std::uint32_t reserved[6];
 };
 static_assert(sizeof(LaneRecord) == 176);
 
@@ -87,13 +89,25 @@ enum class SectionKind : std::uint16_t {
     level_entries = 3,    // argument l > 0: UpperEntry for each entry of level l
     posting_offsets = 4,  // nodes + 1 records u32: postings of node i are [offset i, offset i + 1)
     postings = 5,         // `postings` PackedRowId
+    // Look-up of a code by its hash, hash_record() of its record; both or neither.
+    key_directory = 16,  // argument 0: 2^b + 1 records u32: nodes whose hash has the upper b bits i are those at
+                         // [start i, start i + 1) of argument 1: `nodes` ids of node_id_bytes() each
+    bloom_filter = 17,   // 32-byte blocks (shard/bloom_filter.hpp)
+    // Look-up of all codes within a radius (search/lane_probe.hpp); both or neither. A chunk is a run of chunk_bits
+    // bits of the code, chunk c from bit c * chunk_bits on, bits counted from the lowest one of byte 0.
+    radius_starts = 18,  // chunks * (2^chunk_bits + 1) records u32: of chunk c, nodes with the value v are those at
+                         // [start v, start v + 1), counted from c * nodes, of
+    radius_nodes = 19,   // chunks * nodes ids of node_id_bytes() each, ascending within a value
     // Reserved for what later versions store beside them.
-    key_directory = 16,
-    bloom_filter = 17,
-    radius_table = 18,
-    filter_column = 19,
-    prefix_plane = 20,
+    filter_column = 20,
+    prefix_plane = 21,
 };
+
+/// Widest chunk of a radius table.
+inline constexpr std::uint32_t kMaxChunkBits = 20;
+
+/// A node id in a section of many: 3 bytes in lanes of fewer than 2^24 nodes, else 4.
+constexpr std::uint32_t node_id_bytes(std::uint32_t nodes) noexcept { return nodes < 1u << 24 ? 3 : 4; }
 
 struct SectionRecord {
     std::uint16_t kind;      // SectionKind

@@ -32,8 +32,25 @@ struct LaneView {
     RecordArray posting_offsets;
     RecordArray row_ids;
     LevelView level[kMaxLevels];  // [l - 1] is upper level l
+    std::uint32_t calibration[16] = {};
+    // Look-up by hash; no records: the lane has none and is scanned.
+    std::uint32_t directory_bits = 0;
+    RecordArray directory_starts;
+    RecordArray directory_nodes;
+    RecordArray bloom;
+    // Look-up by radius; chunks == 0: none.
+    std::uint32_t chunks = 0;
+    std::uint32_t chunk_bits = 0;
+    RecordArray chunk_starts;
+    RecordArray chunk_nodes;
 
     bool has_graph() const noexcept { return degree != 0; }
+    bool has_directory() const noexcept { return directory_starts.count != 0; }
+    /// Record i of directory_nodes or chunk_nodes, unchecked. Reads 4 bytes, which end before the page does.
+    NodeId node_id(const RecordArray& ids, std::uint32_t i) const noexcept {
+        const auto id = ids.value<std::uint32_t>(i);
+        return ids.record_bytes == 3 ? id & 0xFFFFFF : id;
+    }
     /// The node's code; node < nodes.
     std::span<const std::uint8_t> code(NodeId node) const noexcept {
         return {reinterpret_cast<const std::uint8_t*>(codes.at(node)), code_bytes};

@@ -391,3 +391,16 @@ AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
 
 COMMENT ON FUNCTION nphd_check(regclass, boolean) IS
     'what is wrong with an nphd index, no rows if nothing is; heapallindexed: compares it with its table too, which cannot be written to meanwhile';
+
+CREATE FUNCTION nphd_last_scan(
+    OUT index regclass,
+    OUT shard int8,
+    OUT code_bits int4,
+    OUT way text,
+    OUT distances int8,
+    OUT expanded int8,
+    OUT rows int8
+) RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_last_scan() IS
+    'what the last scan of an nphd index in this session did, lane by lane; the rows that it found among the pending ones come last';

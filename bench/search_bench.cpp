@@ -142,7 +142,7 @@ public:
                 hits += hit.key <= farthest_[q];
             }
             if (options_.exact) farthest_[q] = hit.key;
-            distances += static_cast<double>(search_.counters().distances);
+            distances += static_cast<double>(search_.distances());
         }
         const double us = (cpu_us() - start) / queries_.size();
         best.us = std::min(best.us, us);

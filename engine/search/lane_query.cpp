@@ -22,6 +22,16 @@ void QueryWords::aim(std::uint32_t code_bytes, LaneQuery& q) const noexcept {
     q.constant_key = code_bytes == size_ ? 0 : 0xFFFFFFFFu;
 }
 
+std::int64_t LaneQuery::raw_within(double radius) const noexcept {
+    if (!compares()) return (constant_key == 0 ? 0.0 : 1.0) <= radius ? 0 : -1;
+    if (metric == Metric::jaccard) return radius >= 1 ? 0xFFFFFFFF : static_cast<std::int64_t>(radius * 4294967296.0);
+    if (metric == Metric::hamming) return static_cast<std::int64_t>(std::min<double>(radius, probe.bits));
+    // The quotient is rounded, in SQL too; one more is tried so that the comparison of quotients decides.
+    auto raw = static_cast<std::int64_t>(std::min(radius, 1.0) * probe.bits) + 1;
+    while (raw > probe.bits || static_cast<double>(raw) / probe.bits > radius) --raw;
+    return raw;
+}
+
 bool LaneQuery::live(NodeId node, std::uint64_t& work) const noexcept {
     LaneView::PostingRange range;
     if (!view->posting_range(node, range) || range.begin == range.end) return false;

@@ -35,6 +35,9 @@ struct LaneQuery {
         if (metric == Metric::jaccard || !compares()) return key;
         return ((key + 1) * probe.bits - 1) >> 32;
     }
+    /// The greatest raw distance that the SQL distance says is within `radius` (in its units, >= 0), or -1: no node is.
+    /// Under Jaccard raw distances are rounded down, so one that equals the limit has to be looked at again.
+    std::int64_t raw_within(double radius) const noexcept;
     /// Only where something is compared.
     void gather(const NodeId* ids, std::uint32_t n, std::uint32_t* out) const {
         (metric == Metric::jaccard ? kernels->jaccard_gather : kernels->hamming_gather)(probe, view->codes, ids, n,

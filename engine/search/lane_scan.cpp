@@ -4,11 +4,12 @@
 
 namespace nphd {
 
-void LaneScan::start(const LaneQuery* query, BatchSpace* space) noexcept {
+void LaneScan::start(const LaneQuery* query, BatchSpace* space, std::uint32_t most, std::size_t first_batch) noexcept {
     query_ = query;
     space_ = space;
     codes_read_ = 0;
-    batch_size_ = kFirstBatch;
+    batch_size_ = first_batch;
+    most_ = ranked(most, kNoNode);
     batch_.clear();
     next_ = 0;
     exhausted_ = started_ = in_pass_ = false;
@@ -25,7 +26,7 @@ void LaneScan::begin_pass() {
     batch_.reserve(2 * std::min<std::size_t>(batch_size_, query_->view->nodes));
     next_ = 0;
     position_ = 0;
-    limit_ = ~RankedNode{0};
+    limit_ = most_;
     cut_ = false;
     in_pass_ = true;
 }

@@ -13,7 +13,9 @@ namespace nphd {
 /// ones.
 class LaneScan {
 public:
-    void start(const LaneQuery* query, BatchSpace* space) noexcept;
+    /// Nodes farther than `most` (raw) are left out; `first_batch` is B in the first pass.
+    void start(const LaneQuery* query, BatchSpace* space, std::uint32_t most = ~0u,
+               std::size_t first_batch = kFirstBatch) noexcept;
 
     bool empty() const noexcept { return in_pass_ || next_ == batch_.size(); }
     RankedNode front() const noexcept { return batch_[next_]; }
@@ -32,9 +34,10 @@ public:
     template <class Skip>
     bool advance(std::uint64_t& budget, const Skip& skip);
 
+    static constexpr std::size_t kFirstBatch = 64;
+
 private:
     static constexpr std::uint32_t kBlock = BatchSpace::kNodes;
-    static constexpr std::size_t kFirstBatch = 64;
     static constexpr std::size_t kLargestBatch = std::size_t{1} << 18;
 
     void begin_pass();
@@ -57,6 +60,7 @@ private:
     bool cut_ = false;  // nodes were dropped that come after the batch
     NodeId position_ = 0;
     RankedNode limit_ = 0;  // only nodes before it matter
+    RankedNode most_ = 0;   // in any pass
 };
 
 template <class Skip>

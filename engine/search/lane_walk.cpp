@@ -87,14 +87,20 @@ void LaneWalk::climb_down(const LevelView& level, std::uint32_t degree, Best& be
     }
 }
 
+void LaneWalk::seed(const RankedNode* nodes, std::size_t n) {
+    candidates_.reserve(n);
+    for (std::size_t i = 0; i < n; ++i)
+        if (visited_.insert(node_of(nodes[i]))) note(raw_of(nodes[i]), node_of(nodes[i]));
+}
+
 void LaneWalk::descend() {
     const LaneView& view = *query_->view;
     candidates_.reserve(BatchSpace::kNodes);
     if (view.levels == 0) {
-        const std::uint32_t n = std::min(view.nodes, kUnlevelledStarts);
-        for (NodeId i = 0; i < n; ++i) {
-            visited_.insert(i);
-            space_->ids[i] = i;
+        std::uint32_t n = 0;
+        for (NodeId i = 0; i < std::min(view.nodes, kUnlevelledStarts); ++i) {
+            space_->ids[n] = i;
+            n += visited_.insert(i);
         }
         measure(n);
         return;

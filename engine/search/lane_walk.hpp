@@ -15,6 +15,8 @@ namespace nphd {
 class LaneWalk {
 public:
     void start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef);
+    /// Nodes that are known to be near, as if the walk had met them. Before descend().
+    void seed(const RankedNode* nodes, std::size_t n);
     /// From the highest level down to level 0. Once, before any expand().
     void descend();
     /// Follows the links of the nearest node of the frontier, which must not be dry.

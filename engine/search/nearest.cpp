@@ -5,9 +5,12 @@
 #include <vector>
 
 #include "engine/distance/distance.hpp"
+#include "engine/search/code_lookup.hpp"
+#include "engine/search/lane_probe.hpp"
 #include "engine/search/lane_query.hpp"
 #include "engine/search/lane_scan.hpp"
 #include "engine/search/lane_walk.hpp"
+#include "engine/search/search_work.hpp"
 
 namespace nphd {
 
@@ -15,8 +18,7 @@ namespace {
 
 constexpr std::uint64_t kBeyondAllKeys = std::uint64_t{1} << 32;
 
-// What a step may do, in units of 32 bytes read in sequence, and what else costs how much of it.
-constexpr std::uint64_t kStepWork = 500'000;
+// What costs how much, see search_work.hpp.
 constexpr std::uint64_t kWalkFactor = 8;    // a unit that a walk reads
 constexpr std::uint64_t kDiscardWork = 50;  // a node that turns out to be dead
 
@@ -30,6 +32,11 @@ constexpr std::uint64_t kLargestWalk = 1u << 20;  // or 16 MB of candidates
 constexpr std::uint32_t kBurst = 16;     // expansions between two looks at the budget
 constexpr std::uint32_t kCapShare = 32;  // each hit allows for a further visit_cap / 32 nodes
 
+// What the look-up in the radius tables before a walk may cost (LaneProbe::plan_up_to).
+constexpr std::uint64_t kSeedCost = 1024;
+
+constexpr std::size_t kFirstBatchWithin = 4096;  // of a scan for all nodes within a radius
+
 /// Unrelated codes of b bits spread around b / 2 with a deviation of sqrt(b) / 2, so the same relative slack is
 /// generous for long codes and less than a bit for short ones. The option is meant for 256 bits.
 double slack_factor(const LaneQuery& query) {
@@ -37,18 +44,34 @@ double slack_factor(const LaneQuery& query) {
     return std::clamp(std::sqrt(256.0 / query.probe.bits), 0.5, 2.0);
 }
 
-/// One lane's part in the search: a walk, a scan, or first a walk and then a scan of what it left.
+/// One lane's part in the search.
 struct LaneSearch {
+    enum Way {
+        nothing,  // is to be found in it
+        by_scan,
+        by_walk,   // and then by a scan of what the walk left
+        by_tables  // alone
+    };
     LaneQuery query;
     LaneScan scan;
     LaneWalk walk;
-    bool walked = false;     // there is a walk, perhaps over
+    LaneProbe probe;
+    Way way = nothing;
     bool walking = false;    // the walk goes on; the scan waits
+    bool seeded = false;     // the walk has what look-ups found
     bool descended = false;  // the walk has begun
+    bool probing = false;    // the tables were not read to the end
+    std::size_t next_probed = 0;
+    std::int64_t covered = 0;  // every node within this raw distance was met by the walk
     double slack = 0;
 
     bool front(RankedNode& out) {
-        bool any = walked && walk.front(out);
+        if (way == by_tables) {
+            if (probing || next_probed == probe.found().size()) return false;
+            out = probe.found()[next_probed];
+            return true;
+        }
+        bool any = way == by_walk && walk.front(out);
         if (!scan.empty() && (!any || raw_of(scan.front()) < raw_of(out))) {
             out = scan.front();
             any = true;
@@ -56,14 +79,17 @@ struct LaneSearch {
         return any;
     }
     void pop(RankedNode node) {
-        if (!scan.empty() && scan.front() == node)
+        if (way == by_tables)
+            ++next_probed;
+        else if (!scan.empty() && scan.front() == node)
             scan.pop();
         else
             walk.pop();
     }
     /// Codes must be read before a node at distance `key` may be handed out.
-    bool must_scan(std::uint64_t key) const {
-        return !walking && scan.empty() && !scan.exhausted() && query.key(scan.bound()) < key;
+    bool must_read(std::uint64_t key) const {
+        if (way == by_tables) return probing;
+        return way != nothing && !walking && scan.empty() && !scan.exhausted() && query.key(scan.bound()) < key;
     }
 };
 
@@ -79,7 +105,6 @@ struct Front {
 struct NearestSearch::State {
     QueryWords query;
     NearestOptions options;
-    NearestCounters counters;
     std::vector<std::unique_ptr<LaneSearch>> lanes;  // the first `used` belong to this query, the others wait
     std::size_t used = 0;
     BatchSpace space;
@@ -89,12 +114,15 @@ struct NearestSearch::State {
     std::size_t next_late = 0;
     std::uint64_t budget = 0;  // what is left of the step
 
+    bool within() const { return options.radius < std::numeric_limits<double>::infinity(); }
     void spend(std::uint64_t work) { budget -= std::min(budget, work); }
     Front front();
     std::uint64_t allowance() const;
     bool wants_more(const LaneSearch& lane, std::uint64_t key) const;
     bool walked_enough(const LaneSearch& lane) const;
-    void scan(LaneSearch& lane);
+    void start_within(LaneSearch& lane);
+    void seed(LaneSearch& lane);
+    void read(LaneSearch& lane);
     void walk(LaneSearch& lane, std::uint64_t key);
     void give_way(LaneSearch& lane);
     LaneSearch* in_doubt(std::uint64_t key);
@@ -108,7 +136,6 @@ void NearestSearch::reset(std::span<const std::uint8_t> query, const NearestOpti
     State& s = *state_;
     s.query.assign(query);
     s.options = options;
-    s.counters = {};
     s.used = 0;
     s.handed_out = 0;
     s.last_key = 0;
@@ -125,13 +152,59 @@ std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std:
     lane.query.kernels = &kernels();
     lane.query.metric = s.options.metric;
     s.query.aim(view.code_bytes, lane.query);
-    lane.scan.start(&lane.query, &s.space);
-    lane.walked = lane.walking = view.has_graph() && !s.options.exact && lane.query.compares();
-    lane.descended = false;
+    lane.walking = lane.seeded = lane.descended = lane.probing = false;
     lane.slack = s.options.slack * slack_factor(lane.query);
-    if (lane.walked) lane.walk.start(&lane.query, &s.space, s.options.ef_search);
-    ++(lane.walked ? s.counters.graph_lanes : s.counters.scanned_lanes);
+    if (s.within()) {
+        s.start_within(lane);
+    } else {
+        lane.scan.start(&lane.query, &s.space);
+        lane.walking = view.has_graph() && !s.options.exact && lane.query.compares();
+        lane.way = lane.walking ? LaneSearch::by_walk : LaneSearch::by_scan;
+        if (lane.walking) lane.walk.start(&lane.query, &s.space, s.options.ef_search);
+    }
     return static_cast<std::uint32_t>(s.used++);
+}
+
+void NearestSearch::State::start_within(LaneSearch& lane) {
+    const std::int64_t most = lane.query.raw_within(options.radius);
+    lane.way = LaneSearch::nothing;
+    if (most < 0) return;
+    const auto limit = static_cast<std::uint32_t>(most);
+    if (options.metric != Metric::jaccard && lane.query.compares()) {
+        lane.probe.start(&lane.query, &space);
+        if (lane.probe.plan(limit, probe_limit(lane.query)) != LaneProbe::kNoPlan) {
+            lane.way = LaneSearch::by_tables;
+            lane.probing = true;
+            lane.next_probed = 0;
+            return;
+        }
+    }
+    lane.way = LaneSearch::by_scan;
+    lane.scan.start(&lane.query, &space, limit, kFirstBatchWithin);
+}
+
+/// What look-ups find at once.
+void NearestSearch::State::seed(LaneSearch& lane) {
+    lane.seeded = true;
+    lane.covered = -1;
+    const LaneView& view = *lane.query.view;
+    if (options.metric != Metric::jaccard) {
+        lane.probe.start(&lane.query, &space);
+        const std::uint32_t beyond = lane.probe.plan_up_to(kSeedCost);
+        std::uint64_t unlimited = ~std::uint64_t{0};
+        if (beyond > 0 && lane.probe.advance(beyond - 1, unlimited)) {
+            lane.walk.seed(lane.probe.found().data(), lane.probe.found().size());
+            lane.covered = std::int64_t{beyond} - 1;
+        }
+    }
+    if (lane.covered < 0 && view.code_bytes == query.bytes().size() && view.has_directory()) {
+        const NodeId node = find_code(view, query.bytes());
+        if (node != kNoNode) {
+            const RankedNode itself = ranked(0, node);
+            lane.walk.seed(&itself, 1);
+        }
+        lane.covered = 0;
+    }
 }
 
 Front NearestSearch::State::front() {
@@ -154,7 +227,8 @@ std::uint64_t NearestSearch::State::allowance() const {
 /// to converge on what is nearest in it, however near the nodes of other lanes are: a walk begins far from everything,
 /// and if it were stopped by what others found, the lane's own near nodes would never be seen.
 bool NearestSearch::State::wants_more(const LaneSearch& lane, std::uint64_t key) const {
-    if (key == 0) return false;
+    if (key == 0 || static_cast<std::int64_t>(lane.query.raw_limit(key)) <= lane.covered) return false;
+    if (!lane.descended) return true;
     const double factor = lane.walk.visited() < allowance() ? 1 + lane.slack : 1;
     if (!lane.walk.settled(factor)) return true;
     const auto reach = static_cast<std::uint64_t>(static_cast<double>(key) * factor);
@@ -176,24 +250,30 @@ LaneSearch* NearestSearch::State::in_doubt(std::uint64_t key) {
     LaneSearch* found = nullptr;
     for (std::size_t i = 0; i < used; ++i) {
         LaneSearch& lane = *lanes[i];
-        if (lane.must_scan(key)) return &lane;
+        if (lane.must_read(key)) return &lane;
         if (!found && lane.walking && wants_more(lane, key)) found = &lane;
     }
     return found;
 }
 
-void NearestSearch::State::scan(LaneSearch& lane) {
-    lane.scan.advance(budget, [&](NodeId node) { return lane.walked && lane.walk.was_visited(node); });
+void NearestSearch::State::read(LaneSearch& lane) {
+    if (lane.way == LaneSearch::by_tables)
+        lane.probing = !lane.probe.advance(static_cast<std::uint32_t>(lane.query.raw_within(options.radius)), budget);
+    else
+        lane.scan.advance(budget,
+                          [&](NodeId node) { return lane.way == LaneSearch::by_walk && lane.walk.was_visited(node); });
 }
 
-void NearestSearch::State::give_way(LaneSearch& lane) {
-    lane.walking = false;
-    ++counters.scanned_lanes;
-}
+void NearestSearch::State::give_way(LaneSearch& lane) { lane.walking = false; }
 
 /// Expands some nodes of the lane, at most as many as wants_more() asks for.
 void NearestSearch::State::walk(LaneSearch& lane, std::uint64_t key) {
     const std::uint64_t raw = lane.query.raw_limit(key);
+    if (!lane.descended) {
+        lane.descended = true;
+        lane.walk.descend();
+        if (lane.walk.dry()) return give_way(lane);
+    }
     for (std::uint32_t i = 0; i < kBurst; ++i) {
         lane.walk.expand();
         if (lane.walk.dry() || walked_enough(lane)) {
@@ -221,10 +301,7 @@ NearestSearch::Step NearestSearch::step(NearestHit& out) {
     s.budget = kStepWork;
     for (std::size_t i = 0; i < s.used; ++i) {
         LaneSearch& lane = *s.lanes[i];
-        if (!lane.walking || lane.descended) continue;
-        lane.descended = true;
-        lane.walk.descend();
-        if (lane.walk.dry()) s.give_way(lane);
+        if (lane.walking && !lane.seeded) s.seed(lane);
     }
     for (;;) {
         const Front front = s.front();
@@ -235,7 +312,7 @@ NearestSearch::Step NearestSearch::step(NearestHit& out) {
             if (doubtful->walking)
                 s.walk(*doubtful, front.key);
             else
-                s.scan(*doubtful);
+                s.read(*doubtful);
             continue;
         }
         LaneSearch& lane = *s.lanes[front.lane];
@@ -245,6 +322,8 @@ NearestSearch::Step NearestSearch::step(NearestHit& out) {
         s.spend(work);
         if (!live) continue;
         out = {static_cast<DistanceKey>(front.key), static_cast<std::uint32_t>(front.lane), node_of(front.node), false};
+        // Keys are rounded down; the distance is what counts.
+        if (s.options.metric == Metric::jaccard && s.within() && distance(out) > s.options.radius) continue;
         if (out.key < s.last_key) {
             out.late = true;
             s.late.push_back(out);
@@ -263,21 +342,31 @@ double NearestSearch::distance(const NearestHit& hit) const noexcept {
 
 std::size_t NearestSearch::bytes_kept() const noexcept {
     std::size_t bytes = state_->late.capacity() * sizeof(NearestHit);
-    for (const auto& lane : state_->lanes) bytes += lane->walk.bytes() + lane->scan.bytes();
+    for (const auto& lane : state_->lanes) bytes += lane->walk.bytes() + lane->scan.bytes() + lane->probe.bytes();
     return bytes;
 }
 
-const NearestCounters& NearestSearch::counters() const noexcept {
-    State& s = *state_;
-    s.counters.distances = s.counters.expanded = 0;
-    for (std::size_t i = 0; i < s.used; ++i) {
-        const LaneSearch& lane = *s.lanes[i];
-        s.counters.distances += lane.scan.codes_read();
-        if (!lane.walked) continue;
-        s.counters.distances += lane.walk.visited();
-        s.counters.expanded += lane.walk.expanded();
+LaneAccount NearestSearch::account(std::uint32_t number) const noexcept {
+    const LaneSearch& lane = *state_->lanes[number];
+    LaneAccount out;
+    if (lane.way == LaneSearch::by_tables || lane.seeded) {
+        out.way = LaneAccount::look_up;
+        out.distances += lane.probe.codes_read();
     }
-    return s.counters;
+    if (lane.descended) {
+        out.way = lane.walking ? LaneAccount::graph : LaneAccount::graph_scan;
+        out.distances += lane.walk.visited();
+        out.expanded = lane.walk.expanded();
+    }
+    if (lane.way == LaneSearch::by_scan) out.way = LaneAccount::scan;
+    if (lane.way == LaneSearch::by_scan || lane.way == LaneSearch::by_walk) out.distances += lane.scan.codes_read();
+    return out;
+}
+
+std::uint64_t NearestSearch::distances() const noexcept {
+    std::uint64_t sum = 0;
+    for (std::uint32_t i = 0; i < state_->used; ++i) sum += account(i).distances;
+    return sum;
 }
 
 }  // namespace nphd

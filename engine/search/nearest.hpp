@@ -1,10 +1,12 @@
 // The nearest codes of any number of lanes, one after the other, without an end set beforehand.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <span>
 
 #include "engine/base/types.hpp"
+#include "engine/search/lane_account.hpp"
 #include "engine/shard/shard_view.hpp"
 
 namespace nphd {
@@ -19,16 +21,11 @@ struct NearestOptions {
     // the row that is to come next. Meant for 256 compared bits; scaled by sqrt(256 / bits), within [1/2, 2], for
     // others. docs/benchmarks.md has recall and work by slack.
     double slack = 0.10;
+    // Only nodes within this distance, in the units of the metric's SQL distance; all of them: nothing is walked.
+    double radius = std::numeric_limits<double>::infinity();
     // Nodes that a lane's walk may visit before g is taken for 0; grows by a 32nd for each hit. A lane whose scan takes
     // at most four times as long as the walk took so far is scanned instead.
     std::uint32_t visit_cap = 4000;
-};
-
-struct NearestCounters {
-    std::uint64_t distances = 0;  // computed
-    std::uint64_t expanded = 0;   // nodes whose links were followed
-    std::uint32_t graph_lanes = 0;
-    std::uint32_t scanned_lanes = 0;  // a lane that was walked first counts twice
 };
 
 /// One node: all postings of one distinct code.
@@ -39,12 +36,14 @@ struct NearestHit {
     bool late;  // nearer than hits before it; all that are late come at the end of the stream
 };
 
-/// A resumable search. Hits come in ascending distance, each node at most once, and the stream ends only when every
-/// node of every lane that has a live posting was returned. A node that the graph finds only after a farther one was
-/// handed out is late: it waits until nothing else is left, so that the order is broken at the very end only. Lanes
-/// without a graph, lanes whose frontier ran dry and lanes of which a large part was already visited are scanned, in
-/// batches of growing size and bounded memory. Objects are meant to be reused: reset() keeps the buffers. Throws
-/// std::bad_alloc; page contents are bounds-checked, never trusted.
+/// A resumable search. The nodes nearest to the query in a lane with a graph are looked up first, in its radius tables
+/// and its key directory, so a code that is stored finds itself and what differs from it in a few bits for certain; the
+/// graph is walked only for what is farther. Hits come in ascending distance, each node at most once, and the stream
+/// ends only when every node of every lane that has a live posting was returned. A node that the graph finds only after
+/// a farther one was handed out is late: it waits until nothing else is left, so that the order is broken at the very
+/// end only. Lanes without a graph, lanes whose frontier ran dry and lanes of which a large part was already visited
+/// are scanned, in batches of growing size and bounded memory. Objects are meant to be reused: reset() keeps the
+/// buffers. Throws std::bad_alloc; page contents are bounds-checked, never trusted.
 class NearestSearch {
 public:
     NearestSearch();
@@ -65,7 +64,10 @@ public:
 
     /// The exact distance of a hit, as the SQL operator computes it.
     double distance(const NearestHit&) const noexcept;
-    const NearestCounters& counters() const noexcept;
+    /// What was done in a lane since the last reset.
+    LaneAccount account(std::uint32_t lane) const noexcept;
+    /// The distances computed in all lanes.
+    std::uint64_t distances() const noexcept;
     /// About how much memory the object holds on to between searches.
     std::size_t bytes_kept() const noexcept;
 

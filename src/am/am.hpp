@@ -18,6 +18,7 @@ bool nphdinsert(Relation index, Datum* values, bool* isnull, ItemPointer row, Re
 IndexScanDesc nphdbeginscan(Relation index, int nkeys, int norderbys);
 void nphdrescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 bool nphdgettuple(IndexScanDesc scan, ScanDirection direction);
+int64 nphdgetbitmap(IndexScanDesc scan, TIDBitmap* bitmap);
 void nphdendscan(IndexScanDesc scan);
 
 // vacuum.cpp

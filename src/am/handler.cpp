@@ -11,6 +11,7 @@ NPHD_FUNCTION(nphd_handler) {
     // A scan needs no condition. NULL codes are not in the index; the cost estimate keeps it from scans that want all
     // rows.
     am->amoptionalkey = true;
+    am->amsearcharray = true;
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
     am->amkeytype = InvalidOid;
 
@@ -26,6 +27,7 @@ NPHD_FUNCTION(nphd_handler) {
     am->ambeginscan = nphd::nphdbeginscan;
     am->amrescan = nphd::nphdrescan;
     am->amgettuple = nphd::nphdgettuple;
+    am->amgetbitmap = nphd::nphdgetbitmap;
     am->amendscan = nphd::nphdendscan;
     PG_RETURN_POINTER(am);
 }

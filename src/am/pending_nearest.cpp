@@ -23,13 +23,13 @@ static bool nearer(const PendingHit& a, const PendingHit& b) {
 }
 
 PendingNearest pending_nearest(Relation index, const MetaPage* meta, const SegmentEntry* segments, uint32 n_segments,
-                               Metric metric, CodeBytes query) {
+                               const ScanConditions* conditions, CodeBytes query) {
     PendingNearest pending{};
     pending.index = index;
     pending.meta = meta;
     pending.segments = segments;
     pending.n_segments = n_segments;
-    pending.metric = metric;
+    pending.conditions = conditions;
     pending.query = query;
     pending.context = CurrentMemoryContext;
     return pending;
@@ -59,14 +59,17 @@ static bool pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
         while (const PendingEntry* entry = pending_next_entry(p->index, reader.block, &cursor)) {
             if (entry->dead()) continue;
             const RowId row = entry->row.unpack();
-            if (p->metric != Metric::nphd && entry->code_bytes() != p->query.size()) {
-                consider(p, {0, row, 0, true});
+            const Metric metric = p->conditions->metric;
+            const bool judged = balls_compare(*p->conditions, entry->code_bytes());
+            if (!judged || !comparable(metric, entry->code_bytes(), p->query.size())) {
+                if (!judged || satisfies(*p->conditions, entry->code())) consider(p, {0, row, 0, true});
                 continue;
             }
-            // Most are too far: the exact distance is for those that are kept.
-            const DistanceKey key = distance_key(p->metric, entry->code(), p->query);
+            // Most are too far: the exact distance and the conditions are for those that may be kept.
+            const DistanceKey key = distance_key(metric, entry->code(), p->query);
             if (p->n == p->capacity && key > p->batch[0].key) continue;
-            consider(p, {key, row, distance(p->metric, entry->code(), p->query), false});
+            if (!satisfies(*p->conditions, entry->code())) continue;
+            consider(p, {key, row, distance(metric, entry->code(), p->query), false});
         }
     }
 }

@@ -3,6 +3,7 @@
 // stream stays cheap.
 #pragma once
 
+#include "src/am/conditions.hpp"
 #include "src/storage/manifest.hpp"
 
 #include "engine/distance/distance.hpp"
@@ -13,7 +14,7 @@ struct PendingHit {
     DistanceKey key;
     RowId row;
     double distance;
-    bool incomparable;  // of another length than the metric wants; these come first
+    bool incomparable;  // with the query, or with a condition; these come first
 };
 
 /// Plain data in the memory context that was current at its start.
@@ -22,7 +23,7 @@ struct PendingNearest {
     const MetaPage* meta;
     const SegmentEntry* segments;  // frozen ones
     uint32 n_segments;
-    Metric metric;
+    const ScanConditions* conditions;  // rows that do not satisfy them are left out
     CodeBytes query;
 
     MemoryContext context;
@@ -33,9 +34,9 @@ struct PendingNearest {
     bool have_watermark;
 };
 
-/// meta, segments and query must live as long as the result.
+/// meta, segments, conditions and query must live as long as the result.
 PendingNearest pending_nearest(Relation index, const MetaPage* meta, const SegmentEntry* segments, uint32 n_segments,
-                               Metric metric, CodeBytes query);
+                               const ScanConditions* conditions, CodeBytes query);
 
 /// *hit becomes the nearest pending row not taken yet, or null. False: the segments have become a shard and their pages
 /// got another use.

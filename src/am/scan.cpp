@@ -1,4 +1,4 @@
-// An ordered scan: one run after another (scan_run.hpp). Usually there is one. If maintenance took pages away under it,
+// A scan: one run after another (scan_run.hpp). Usually there is one. If maintenance took pages away under it,
 // the next run starts over and leaves out the rows that were handed out before.
 //
 // A row id that VACUUM freed and a new row got meanwhile may come back with the old code; the new row is invisible to
@@ -81,7 +81,7 @@ void check_scan(IndexScanDesc scan) {
 // the executor to see, and then the operator in the query's output raises the error that a sequential scan would.
 void return_row(IndexScanDesc scan, const FoundRow& found) {
     ItemPointerSet(&scan->xs_heaptid, found.row.block, found.row.offset);
-    scan->xs_recheck = false;
+    scan->xs_recheck = found.recheck;
     scan->xs_recheckorderby = false;
     for (int i = 0; i < scan->numberOfOrderBys; ++i) {
         const double distance = found.order == FoundRow::by_distance ? found.distance : 0;
@@ -136,6 +136,29 @@ bool nphdgettuple(IndexScanDesc scan, ScanDirection direction) {
                 return true;
         }
     }
+}
+
+// A bitmap takes no harm from rows that come twice, so another run just goes on.
+int64 nphdgetbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
+    auto* state = static_cast<ScanState*>(scan->opaque);
+    check_scan(scan);
+    int64 n = 0;
+    for (begin_run(scan, state);;) {
+        FoundRow found;
+        const RunStep step = scan_run_next(state->run, &found);
+        if (step == RunStep::end) break;
+        if (step == RunStep::moved) {
+            end_run(state);
+            begin_run(scan, state);
+            continue;
+        }
+        ItemPointerData row;
+        ItemPointerSet(&row, found.row.block, found.row.offset);
+        tbm_add_tuples(bitmap, &row, 1, found.recheck);
+        ++n;
+    }
+    end_run(state);
+    return n;
 }
 
 void nphdendscan(IndexScanDesc scan) {

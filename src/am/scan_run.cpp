@@ -2,90 +2,36 @@
 
 #include <algorithm>
 
+#include "src/am/last_scan.hpp"
 #include "src/am/options.hpp"
-#include "src/am/pending_nearest.hpp"
+#include "src/am/run_state.hpp"
 #include "src/faults.hpp"
 #include "src/guard.hpp"
 #include "src/settings.hpp"
-#include "src/storage/pending.hpp"
-#include "src/storage/shard_cache.hpp"
 #include "src/storage/sigbus_guard.hpp"
 #include "src/type/bitvec.hpp"
 
-#include "engine/search/nearest.hpp"
+#include "engine/search/code_lookup.hpp"
 
 namespace nphd {
 
-namespace {
+// One is kept between scans, unless its buffers grew large.
+static EngineSearch* spare_search = nullptr;
+static constexpr std::size_t kMostSpareBytes = std::size_t{8} << 20;
 
-struct OpenLane {
-    CachedShard* shard;
-    const LaneView* lane;
-};
-
-// Postings of a lane to hand out, some of them copied out of the mapping already.
-struct Postings {
-    static constexpr uint32 kMost = 64;
-    OpenLane lane;
-    LaneView::PostingRange left;  // not copied yet
-    uint32 n, next;
-    RowId rows[kMost];
-};
-
-}  // namespace
-
-struct ScanRun {
-    MemoryContext context;
-    Relation index;
-    MetaPage meta;
-    Manifest* manifest;      // header, shards and segments only
-    uint64 checked_version;  // of the manifest that was last seen to still have all shards
-    Buffer meta_buffer;      // where block 0 was found last
-
-    CachedShard** shards;
-    uint32 n_shards;
-    bool any_mapped;
-    OpenLane* lanes;  // of the search, by the engine's lane number
-
-    NearestSearch* search;  // null when rows come in any order
-    PendingNearest pending;
-    bool search_done;
-
-    // The node whose postings are being handed out.
-    bool have_node;
-    DistanceKey node_key;
-    bool node_late;  // comes after everything else
-    double node_distance;
-    Postings postings;
-
-    // Rows without a distance: every row when they are wanted in any order, else those of lengths that the metric
-    // cannot compare.
-    OpenLane* walk_lanes;
-    uint32 n_walk_lanes;
-    uint32 walk_lane;  // the next one
-    Postings walk_postings;
-    uint32 walk_segment;
-    PendingReader walk_reader;
-    PendingCursor walk_cursor;
-    PGAlignedBlock* walk_page;
-};
-
-namespace {
-
-// One search object is kept between scans, for its buffers, unless they grew large.
-NearestSearch* spare_search = nullptr;
-constexpr std::size_t kMostSpareBytes = std::size_t{8} << 20;
-
-void release_run(void* arg) {
+static void release_run(void* arg) {
     auto* run = static_cast<ScanRun*>(arg);
-    if (run->search == nullptr) return;
-    if (spare_search == nullptr && run->search->bytes_kept() <= kMostSpareBytes)
-        spare_search = run->search;
+    EngineSearch* search = run->search;
+    if (search == nullptr) return;
+    const std::size_t kept =
+        search->nearest.bytes_kept() + search->within.bytes_kept() + search->hits.capacity() * sizeof(WithinHit);
+    if (spare_search == nullptr && kept <= kMostSpareBytes)
+        spare_search = search;
     else
-        delete run->search;
+        delete search;
 }
 
-ScanRun* create_run(Relation index) {
+static ScanRun* create_run(Relation index) {
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "nphd scan run", ALLOCSET_DEFAULT_SIZES);
     auto* run = static_cast<ScanRun*>(MemoryContextAllocZero(context, sizeof(ScanRun)));
     run->context = context;
@@ -98,7 +44,7 @@ ScanRun* create_run(Relation index) {
 }
 
 // False: moved.
-bool open_shards(ScanRun* run, Snapshot snapshot) {
+static bool open_shards(ScanRun* run, Snapshot snapshot) {
     meta_read(run->index, &run->meta, snapshot);
     const Manifest* manifest = manifest_cached(run->index, &run->meta);
     const Size bytes = sizeof(Manifest) + manifest->header.shards * sizeof(ShardEntry) +
@@ -119,12 +65,11 @@ bool open_shards(ScanRun* run, Snapshot snapshot) {
     }
     shard_cache_sweep(run->index, run->manifest);
     run->lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
-    run->walk_lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
+    run->whole_lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
     return true;
 }
 
-// Whether what was read of the shards until now is what they held when they were live. Reading block 0 under its lock
-// is the barrier between the two.
+// Reading block 0 under its lock is the barrier between what was read before and what is done with it.
 bool still_there(ScanRun* run) {
     NPHD_FAULT("scan.searched");
 #ifdef NPHD_NO_REUSE_CHECK
@@ -142,47 +87,7 @@ bool still_there(ScanRun* run) {
     return true;
 }
 
-void start_search(ScanRun* run, CodeBytes query, int ef_search) {
-    const auto metric = static_cast<Metric>(run->meta.options.metric);
-    NearestOptions options;
-    options.metric = metric;
-    options.exact = settings.exact;
-    options.ef_search = static_cast<std::uint32_t>(ef_search);
-    options.visit_cap = static_cast<std::uint32_t>(settings.visit_limit);
-
-    run->search = spare_search;
-    spare_search = nullptr;
-    if (run->search == nullptr) guarded([&] { run->search = new NearestSearch; });
-    guarded([&] { run->search->reset(query, options); });
-    for (uint32 i = 0; i < run->n_shards; ++i) {
-        CachedShard* shard = run->shards[i];
-        for (const LaneView& lane : shard->view->lanes) {
-            if (metric != Metric::nphd && lane.code_bytes != query.size()) {
-                run->walk_lanes[run->n_walk_lanes++] = {shard, &lane};
-                continue;
-            }
-            guarded([&] {
-                const auto number = run->search->add_lane(lane, tombstones_of(shard, run->manifest->shards()[i]));
-                run->lanes[number] = {shard, &lane};
-            });
-        }
-    }
-    run->pending = pending_nearest(run->index, &run->meta, run->manifest->segments(), run->manifest->header.segments,
-                                   metric, query);
-}
-
-void start_walk(ScanRun* run) {
-    for (uint32 i = 0; i < run->n_shards; ++i)
-        for (const LaneView& lane : run->shards[i]->view->lanes)
-            run->walk_lanes[run->n_walk_lanes++] = {run->shards[i], &lane};
-    // An empty page and a reader at its end: the walk goes on with the first segment.
-    run->walk_page = static_cast<PGAlignedBlock*>(palloc0(sizeof(PGAlignedBlock)));
-    reinterpret_cast<PageHeader>(run->walk_page->data)->pd_lower = kPendingDataOffset;
-    run->walk_cursor = pending_cursor(run->walk_page->data);
-    run->walk_reader = pending_reader(run->index, run->meta, 0, InvalidBlockNumber);
-}
-
-[[noreturn]] void report_unreadable(ScanRun* run, const CachedShard* shard) {
+void report_unreadable(ScanRun* run, const CachedShard* shard) {
     BlockNumber block = InvalidBlockNumber;
     for (uint32 i = 0; i < run->n_shards; ++i)
         if (shard == nullptr || run->shards[i] == shard) {
@@ -192,136 +97,89 @@ void start_walk(ScanRun* run) {
     report_damage(run->index, block, "a shard that cannot be read");
 }
 
-// The jump out of the engine left its buffers in an unknown state.
 void drop_search(ScanRun* run) {
-    NearestSearch* broken = run->search;
+    EngineSearch* broken = run->search;
     run->search = nullptr;
     delete broken;
 }
 
-// Copies further living postings out of the mapping; false when the shard cannot be read.
-bool copy_postings(Postings* p) {
-    p->n = p->next = 0;
-    const bool readable = survives_sigbus([&] {
-        while (p->n < Postings::kMost && p->left.begin < p->left.end) {
-            const uint32 posting = p->left.begin++;
-            if (posting_dead(p->lane.shard, p->lane.lane->posting_base + posting)) continue;
-            p->rows[p->n++] = p->lane.lane->row_id(posting);
+bool next_look_up(ScanRun* run, OpenLane** lane, NodeId* node, const LookUp** what) {
+    for (; run->look_up < run->n_look_ups; ++run->look_up, run->look_up_lane = 0) {
+        *what = &run->look_ups[run->look_up];
+        while (run->look_up_lane < run->n_lanes) {
+            *lane = &run->lanes[run->look_up_lane++];
+            if ((*lane)->view->code_bytes != (*what)->code.size()) continue;
+            (*lane)->account.way = LaneAccount::look_up;
+            *node = find_code(*(*lane)->view, (*what)->code);
+            if (*node != kNoNode) return true;
         }
+    }
+    return false;
+}
+
+void copy_postings(RowBatch* batch) {
+    while (batch->n < RowBatch::kMost && batch->left.begin < batch->left.end) {
+        const uint32 posting = batch->left.begin++;
+        if (posting_dead(batch->lane->shard, batch->lane->view->posting_base + posting)) continue;
+        batch->rows[batch->n++] = batch->lane->view->row_id(posting);
+        ++batch->lane->rows;
+    }
+}
+
+RunStep next_whole_lane_row(ScanRun* run, RowId* out) {
+    RowBatch* batch = &run->whole_rows;
+    while (batch->next == batch->n) {
+        CHECK_FOR_INTERRUPTS();
+        if (batch->left.begin >= batch->left.end) {
+            if (run->whole_lane == run->n_whole_lanes) return RunStep::end;
+            batch->lane = &run->whole_lanes[run->whole_lane++];
+            batch->left = {0, batch->lane->view->postings};
+        }
+        batch->n = batch->next = 0;
+        const bool readable = survives_sigbus([&] { copy_postings(batch); });
+        if (!still_there(run)) return RunStep::moved;
+        if (!readable || !std::all_of(batch->rows, batch->rows + batch->n, valid_row_id))
+            report_unreadable(run, batch->lane->shard);
+    }
+    *out = batch->rows[batch->next++];
+    return RunStep::row;
+}
+
+static NearestOptions nearest_options(ScanRun* run) {
+    NearestOptions options;
+    options.metric = run->metric;
+    options.exact = settings.exact;
+    options.ef_search =
+        static_cast<std::uint32_t>(settings.ef_search > 0 ? settings.ef_search : default_ef_search(run->index));
+    options.visit_cap = static_cast<std::uint32_t>(settings.visit_limit);
+    return options;
+}
+
+static void take_search(ScanRun* run) {
+    run->search = spare_search;
+    spare_search = nullptr;
+    if (run->search == nullptr) guarded([&] { run->search = new EngineSearch; });
+}
+
+static void list_look_ups(ScanRun* run) {
+    const ScanConditions& conditions = run->conditions;
+    run->n_look_ups = conditions.n_codes;
+    run->look_ups = static_cast<LookUp*>(palloc0(sizeof(LookUp) * Max(conditions.n_codes, 1)));
+    for (uint32 i = 0; i < conditions.n_codes; ++i) {
+        LookUp& what = run->look_ups[i];
+        what.code = conditions.codes[i];
+        if (!run->ordered) continue;
+        what.incomparable = !comparable(run->metric, what.code.size(), run->query.size());
+        if (what.incomparable) continue;
+        what.key = distance_key(run->metric, what.code, run->query);
+        what.distance = distance(run->metric, what.code, run->query);
+    }
+    std::sort(run->look_ups, run->look_ups + run->n_look_ups, [](const LookUp& a, const LookUp& b) {
+        return a.incomparable != b.incomparable ? a.incomparable : a.key < b.key;
     });
-    return readable && std::all_of(p->rows, p->rows + p->n, valid_row_id);
+    for (uint32 i = 0; i < run->n_shards; ++i)
+        for (const LaneView& lane : run->shards[i]->view->lanes) run->lanes[run->n_lanes++] = {run->shards[i], &lane};
 }
-
-// The next posting; end when there is none.
-RunStep next_posting(ScanRun* run, Postings* p, RowId* out) {
-    while (p->next == p->n) {
-        if (p->left.begin >= p->left.end) return RunStep::end;
-        CHECK_FOR_INTERRUPTS();
-        const bool good = copy_postings(p);
-        if (!still_there(run)) return RunStep::moved;
-        if (!good) report_unreadable(run, p->lane.shard);
-    }
-    *out = p->rows[p->next++];
-    return RunStep::row;
-}
-
-// Asks the engine for its next node, with the first of its postings; end when there is none.
-RunStep fetch_node(ScanRun* run) {
-    while (!run->have_node && !run->search_done) {
-        CHECK_FOR_INTERRUPTS();
-        NearestHit hit{};
-        auto step = NearestSearch::Step::more;
-        bool readable = false, sound = true;
-        guarded([&] {
-            readable = survives_sigbus([&] {
-                step = run->search->step(hit);
-                if (step != NearestSearch::Step::hit) return;
-                run->postings.lane = run->lanes[hit.lane];
-                run->node_distance = run->search->distance(hit);
-                sound = run->postings.lane.lane->posting_range(hit.node, run->postings.left);
-            });
-        });
-        if (step == NearestSearch::Step::more && readable) continue;
-        if (!readable) drop_search(run);
-        const bool good = readable && sound && (step != NearestSearch::Step::hit || copy_postings(&run->postings));
-        if (!still_there(run)) return RunStep::moved;
-        if (!good) report_unreadable(run, readable ? run->postings.lane.shard : nullptr);
-        run->search_done = step == NearestSearch::Step::end;
-        run->have_node = step == NearestSearch::Step::hit;
-        run->node_key = hit.key;
-        run->node_late = hit.late;
-    }
-    return run->have_node ? RunStep::row : RunStep::end;
-}
-
-// The next living posting of the lanes to walk.
-RunStep next_walk_posting(ScanRun* run, RowId* out) {
-    for (;;) {
-        const RunStep step = next_posting(run, &run->walk_postings, out);
-        if (step != RunStep::end || run->walk_lane == run->n_walk_lanes) return step;
-        const OpenLane& lane = run->walk_lanes[run->walk_lane++];
-        run->walk_postings.lane = lane;
-        run->walk_postings.left = {0, lane.lane->postings};
-    }
-}
-
-RunStep next_nearest(ScanRun* run, FoundRow* out) {
-    const RunStep walked = next_walk_posting(run, &out->row);
-    out->order = FoundRow::incomparable;
-    if (walked != RunStep::end) return walked;
-    for (;;) {
-        const PendingHit* pending;
-        if (!pending_nearest_peek(&run->pending, &pending)) return RunStep::moved;
-        const bool incomparable = pending != nullptr && pending->incomparable;
-        const RunStep node = incomparable ? RunStep::end : fetch_node(run);
-        if (node == RunStep::moved) return node;
-        if (pending != nullptr && (node == RunStep::end || run->node_late || pending->key < run->node_key)) {
-            *out = {pending->row, incomparable ? FoundRow::incomparable : FoundRow::by_distance, pending->distance};
-            pending_nearest_take(&run->pending);
-            return RunStep::row;
-        }
-        if (node == RunStep::end) return node;
-        const RunStep posting = next_posting(run, &run->postings, &out->row);
-        out->order = FoundRow::by_distance;
-        out->distance = run->node_distance;
-        if (posting != RunStep::end) return posting;
-        run->have_node = false;
-    }
-}
-
-// Reads the next page of the pending segments for the walk: the frozen ones, then the open one.
-RunStep next_walk_page(ScanRun* run) {
-    for (;;) {
-        const PageRead read = pending_next_page(&run->walk_reader, run->walk_page->data);
-        if (read == PageRead::moved) return RunStep::moved;
-        if (read == PageRead::page) break;
-        const uint32 frozen = run->manifest->header.segments;
-        if (run->walk_segment > frozen) return RunStep::end;
-        const bool open = run->walk_segment == frozen;
-        const SegmentEntry* segment = run->manifest->segments() + run->walk_segment++;
-        run->walk_reader = pending_reader(run->index, run->meta, open ? run->meta.segment_id : segment->id,
-                                          open ? run->meta.segment_head : segment->head);
-    }
-    run->walk_cursor = pending_cursor(run->walk_page->data);
-    return RunStep::row;
-}
-
-RunStep next_in_any_order(ScanRun* run, FoundRow* out) {
-    out->order = FoundRow::any_order;
-    const RunStep walked = next_walk_posting(run, &out->row);
-    if (walked != RunStep::end) return walked;
-    for (;;) {
-        while (const PendingEntry* entry = pending_next_entry(run->index, run->walk_reader.block, &run->walk_cursor)) {
-            if (entry->dead()) continue;
-            out->row = entry->row.unpack();
-            return RunStep::row;
-        }
-        const RunStep page = next_walk_page(run);
-        if (page != RunStep::row) return page;
-    }
-}
-
-}  // namespace
 
 ScanRun* scan_run_start(IndexScanDesc scan) {
     ScanRun* run = create_run(scan->indexRelation);
@@ -332,25 +190,54 @@ ScanRun* scan_run_start(IndexScanDesc scan) {
         scan_run_end(run);
         return nullptr;
     }
-    // A NULL query, or none: every distance is NULL, any order will do.
-    if (scan->numberOfOrderBys == 0 || (scan->orderByData[0].sk_flags & SK_ISNULL) != 0) {
-        start_walk(run);
-    } else {
-        const CodeBytes query = bytes_of(DatumGetByteaPCopy(scan->orderByData[0].sk_argument));
-        const int ef_search = settings.ef_search > 0 ? settings.ef_search : default_ef_search(run->index);
-        start_search(run, query, ef_search);
+    run->metric = static_cast<Metric>(run->meta.options.metric);
+    run->conditions = scan_conditions(scan, run->metric);
+    // Under a NULL query every distance is NULL: any order will do.
+    run->ordered = scan->numberOfOrderBys > 0 && (scan->orderByData[0].sk_flags & SK_ISNULL) == 0;
+    if (run->ordered) run->query = bytes_of(DatumGetByteaPCopy(scan->orderByData[0].sk_argument));
+    if (!run->conditions.impossible) {
+        if (run->conditions.by_code) list_look_ups(run);
+        if (!run->conditions.by_code && (run->ordered || run->conditions.any())) take_search(run);
+        if (run->ordered)
+            start_ordered(run, nearest_options(run));
+        else
+            start_unordered(run);
     }
     MemoryContextSwitchTo(caller);
     return run;
 }
 
 RunStep scan_run_next(ScanRun* run, FoundRow* out) {
+    if (run->conditions.impossible) return RunStep::end;
     MemoryContext caller = MemoryContextSwitchTo(run->context);
-    const RunStep step = run->walk_page == nullptr ? next_nearest(run, out) : next_in_any_order(run, out);
+    *out = {};
+    out->recheck = run->conditions.recheck;
+    const RunStep step = run->ordered ? next_ordered(run, out) : next_unordered(run, out);
     MemoryContextSwitchTo(caller);
     return step;
 }
 
-void scan_run_end(ScanRun* run) { MemoryContextDelete(run->context); }
+static LaneAccount account_of(const ScanRun* run, uint32 lane) {
+    if (run->conditions.by_code) return run->lanes[lane].account;
+    if (run->search == nullptr) return {};
+    return run->ordered ? run->search->nearest.account(lane) : run->search->within.account(lane);
+}
+
+static void record(const ScanRun* run) {
+    last_scan_begin(RelationGetRelid(run->index), run->pending_rows);
+    for (uint32 i = 0; i < run->n_lanes; ++i) {
+        const OpenLane& lane = run->lanes[i];
+        last_scan_add({lane.shard->generation, lane.view->code_bytes, lane.rows, account_of(run, i)});
+    }
+    for (uint32 i = 0; i < run->n_whole_lanes; ++i) {
+        const OpenLane& lane = run->whole_lanes[i];
+        last_scan_add({lane.shard->generation, lane.view->code_bytes, lane.rows, {}});
+    }
+}
+
+void scan_run_end(ScanRun* run) {
+    record(run);
+    MemoryContextDelete(run->context);
+}
 
 }  // namespace nphd

@@ -1,5 +1,4 @@
-// One run of a scan over one state of the index: the engine's stream over all lanes of all shards, merged with the
-// pending rows.
+// One run of a scan over one state of the index: rows of the shards, as the engine finds them, and pending rows.
 //
 // What was committed before the scan's snapshot is in the meta page, the manifest or the segments that it reads
 // afterwards: a row is either pending or in a shard at any time (maintenance/rebuild.cpp switches in one record), and
@@ -25,12 +24,13 @@ struct FoundRow {
         incomparable  // of a length that the metric cannot compare with the query: comes first
     } order;
     double distance;
+    bool recheck;  // whether it satisfies the scan's conditions is for the executor to find out
 };
 
 enum class RunStep { row, end, moved };
 
 /// Starts a run in a memory context of its own under CurrentMemoryContext; plain data, whose end releases what it
-/// holds. Null: moved already.
+/// holds. Null: moved already. ERROR for conditions that make no sense.
 ScanRun* scan_run_start(IndexScanDesc scan);
 RunStep scan_run_next(ScanRun* run, FoundRow* out);
 void scan_run_end(ScanRun* run);

@@ -255,8 +255,8 @@ TEST(SearchSteps, AreBounded) {
     while (hits < 1000) {
         const auto step = search.step(hit);
         ASSERT_NE(step, NearestSearch::Step::end);
-        ASSERT_LE(search.counters().distances - before, 502000u);
-        before = search.counters().distances;
+        ASSERT_LE(search.distances() - before, 502000u);
+        before = search.distances();
         if (step == NearestSearch::Step::hit) {
             ASSERT_EQ(hit.key, exact[hits++]);
         }

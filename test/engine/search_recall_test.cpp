@@ -26,7 +26,7 @@ Figures measure(const std::vector<SearchedLane>& lanes, const CodeSet& queries, 
         begin(search, query, lanes, options);
         const auto hits = take(search, k);
         out.recall += recall(hits, exact_keys(query, lanes, options.metric), k);
-        out.distances += static_cast<double>(search.counters().distances);
+        out.distances += static_cast<double>(search.distances());
     }
     out.recall /= queries.size();
     out.distances /= queries.size();
@@ -91,8 +91,9 @@ TEST(SearchRecall, UnrelatedCodesDoNotMakeTheWorkExplode) {
         begin(search, data.queries.code(i), lanes_of(shard->view), options);
         take(search, 10);
         // The walk stops at the cap, or earlier, where the scan of the rest costs no more than the walk did.
-        const auto& c = search.counters();
-        EXPECT_LE(c.distances, c.scanned_lanes == 0 ? 2 * options.visit_cap : data.codes.size() * 11 / 10);
+        const LaneAccount account = search.account(0);
+        EXPECT_LE(account.distances,
+                  account.way == LaneAccount::graph ? 2 * options.visit_cap : data.codes.size() * 11 / 10);
     }
 }
 

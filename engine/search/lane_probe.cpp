@@ -1,0 +1,139 @@
+#include "engine/search/lane_probe.hpp"
+
+#include <algorithm>
+
+#include "engine/search/search_work.hpp"
+#include "engine/shard/code_chunks.hpp"
+
+namespace nphd {
+
+namespace {
+
+/// The next greater number with as many bits set (Gosper's hack). Not for 0.
+constexpr std::uint64_t next_pattern(std::uint64_t v) noexcept {
+    const std::uint64_t low = v & (~v + 1), ripple = v + low;
+    return ripple | ((v ^ ripple) >> 2) / low;
+}
+
+}  // namespace
+
+void LaneProbe::start(const LaneQuery* query, BatchSpace* space) noexcept {
+    query_ = query;
+    space_ = space;
+    const LaneView& view = *query->view;
+    chunks_ = view.chunks == 0 ? 0 : std::min(view.chunks, query->probe.bits / view.chunk_bits);
+    lists_.clear();
+    next_list_ = 0;
+    found_.clear();
+    codes_read_ = 0;
+}
+
+template <class Visit>
+void LaneProbe::each_list(std::uint32_t chunk, std::uint32_t flips, Visit&& visit) const {
+    const LaneView& view = *query_->view;
+    const std::uint32_t b = view.chunk_bits, value = code_chunk(query_->probe.words, chunk, b);
+    const std::uint32_t first = chunk * ((1u << b) + 1), end = std::uint64_t{1} << b;
+    for (std::uint64_t pattern = (std::uint64_t{1} << flips) - 1; pattern < end; pattern = next_pattern(pattern)) {
+        const std::uint32_t at = first + (value ^ static_cast<std::uint32_t>(pattern));
+        const auto from = view.chunk_starts.value<std::uint32_t>(at),
+                   to = view.chunk_starts.value<std::uint32_t>(at + 1);
+        // A damaged table: nothing is found by it.
+        if (from < to && to <= view.nodes) visit(List{chunk * view.nodes + from, chunk * view.nodes + to});
+        if (pattern == 0) break;
+    }
+}
+
+/// Whether there are so few values with `flips` bits flipped that counting their nodes is worth it.
+bool LaneProbe::countable(std::uint32_t flips, std::uint64_t most) const noexcept {
+    const std::uint32_t b = query_->view->chunk_bits;
+    if (flips > b) return false;
+    std::uint64_t values = 1;
+    for (std::uint32_t i = 0; i < flips; ++i) {
+        values = values * (b - i) / (i + 1);
+        if (values * kLookupCost > most) return false;
+    }
+    return true;
+}
+
+std::uint64_t LaneProbe::list_cost(std::uint32_t chunk, std::uint32_t flips) const {
+    std::uint64_t values = 1, nodes = 0;
+    for (std::uint32_t i = 0; i < flips; ++i) values = values * (query_->view->chunk_bits - i) / (i + 1);
+    each_list(chunk, flips, [&](List list) { nodes += list.end - list.begin; });
+    return values * kLookupCost + nodes;
+}
+
+/// Buys up to `units`, the cheapest first, while their sum is at most `most`; returns how many.
+std::uint32_t LaneProbe::spend(std::uint32_t units, std::uint64_t most, std::uint64_t& cost) {
+    lists_.clear();
+    next_list_ = 0;
+    offers_.clear();
+    cost = 0;
+    for (std::uint32_t chunk = 0; chunk < chunks_; ++chunk) offers_.push_back({list_cost(chunk, 0), chunk, 0, true});
+    std::make_heap(offers_.begin(), offers_.end(), dearer);
+    std::uint32_t bought = 0;
+    while (bought < units && !offers_.empty()) {
+        std::pop_heap(offers_.begin(), offers_.end(), dearer);
+        Offer offer = offers_.back();
+        offers_.pop_back();
+        if (cost + offer.cost > most) break;
+        if (!offer.known) {
+            if (!countable(offer.flips, most)) continue;
+            offer.cost = list_cost(offer.chunk, offer.flips);
+            offer.known = true;
+        } else {
+            each_list(offer.chunk, offer.flips, [&](List list) { lists_.push_back(list); });
+            cost += offer.cost;
+            ++bought;
+            // One more flip is several times as many values, and so about as many more nodes.
+            offer = {2 * offer.cost, offer.chunk, offer.flips + 1, false};
+        }
+        offers_.push_back(offer);
+        std::push_heap(offers_.begin(), offers_.end(), dearer);
+    }
+    return bought;
+}
+
+std::uint64_t LaneProbe::plan(std::uint32_t radius, std::uint64_t most) {
+    if (!possible() || radius >= query_->probe.bits) return kNoPlan;
+    std::uint64_t cost = 0;
+    if (spend(radius + 1, most, cost) == radius + 1) return cost;
+    lists_.clear();
+    return kNoPlan;
+}
+
+std::uint32_t LaneProbe::plan_up_to(std::uint64_t most) {
+    std::uint64_t cost = 0;
+    return possible() ? spend(query_->probe.bits, most, cost) : 0;
+}
+
+bool LaneProbe::advance(std::uint32_t limit, std::uint64_t& budget) {
+    const LaneView& view = *query_->view;
+    std::uint32_t n = 0;
+    const auto compare = [&] {
+        query_->gather(space_->ids, n, space_->distances);
+        codes_read_ += n;
+        std::uint64_t work = n * kProbeWork;
+        for (std::uint32_t i = 0; i < n; ++i)
+            if (space_->distances[i] <= limit && (query_->dead.empty() || query_->live(space_->ids[i], work)))
+                found_.push_back(ranked(space_->distances[i], space_->ids[i]));
+        budget -= std::min(budget, work);
+        n = 0;
+    };
+    while (next_list_ < lists_.size()) {
+        if (budget == 0) return false;
+        List& list = lists_[next_list_];
+        for (; list.begin < list.end && n < BatchSpace::kNodes; ++list.begin) {
+            const NodeId node = view.node_id(view.chunk_nodes, list.begin);
+            space_->ids[n] = node;
+            n += node < view.nodes;
+        }
+        next_list_ += list.begin == list.end;
+        if (n == BatchSpace::kNodes) compare();
+    }
+    if (n > 0) compare();
+    std::sort(found_.begin(), found_.end());
+    found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
+    return true;
+}
+
+}  // namespace nphd

@@ -1,0 +1,145 @@
+#include "engine/search/within.hpp"
+
+#include "engine/distance/distance.hpp"
+#include "engine/search/lane_probe.hpp"
+#include "engine/search/lane_query.hpp"
+#include "engine/search/search_work.hpp"
+
+namespace nphd {
+
+namespace {
+
+struct Lane {
+    LaneQuery query;
+    std::uint32_t limit;  // raw distance
+    LaneAccount account;
+};
+
+}  // namespace
+
+struct WithinSearch::State {
+    QueryWords query;
+    Metric metric = Metric::nphd;
+    double radius = 0;
+    std::vector<Lane> lanes;  // the number of a lane is its place
+    BatchSpace space;
+    LaneProbe probe;
+    // Where the search is.
+    std::size_t lane = 0;
+    bool begun = false;    // with this lane
+    bool probing = false;  // it, instead of scanning
+    NodeId position = 0;   // of the scan
+
+    bool begin_lane();
+    void scan(std::vector<WithinHit>& hits, std::uint64_t& budget);
+    void next_lane() {
+        ++lane;
+        begun = false;
+    }
+    bool is_within(const Lane& l, NodeId node) const {
+        return distance(metric, query.bytes(), l.query.view->code(node)) <= radius;
+    }
+};
+
+WithinSearch::WithinSearch() : state_(std::make_unique<State>()) {}
+WithinSearch::~WithinSearch() = default;
+
+void WithinSearch::reset(std::span<const std::uint8_t> query, Metric metric, double radius) {
+    State& s = *state_;
+    s.query.assign(query);
+    s.metric = metric;
+    s.radius = radius;
+    s.lanes.clear();
+    s.lane = 0;
+    s.begun = false;
+}
+
+std::uint32_t WithinSearch::add_lane(const LaneView& view, std::span<const std::uint8_t> dead) {
+    State& s = *state_;
+    Lane lane;
+    lane.query.view = &view;
+    lane.query.dead = dead;
+    lane.query.kernels = &kernels();
+    lane.query.metric = s.metric;
+    s.query.aim(view.code_bytes, lane.query);
+    const std::int64_t limit = lane.query.raw_within(s.radius);
+    if (limit < 0) lane.query.view = nullptr;  // nothing to be found in it
+    lane.limit = static_cast<std::uint32_t>(limit);
+    s.lanes.push_back(lane);
+    return static_cast<std::uint32_t>(s.lanes.size() - 1);
+}
+
+/// False: there is nothing to be done in it.
+bool WithinSearch::State::begin_lane() {
+    Lane& l = lanes[lane];
+    if (l.query.view == nullptr) return false;
+    begun = true;
+    position = 0;
+    probing = false;
+    if (metric != Metric::jaccard && l.query.compares()) {
+        probe.start(&l.query, &space);
+        probing = probe.plan(l.limit, probe_limit(l.query)) != LaneProbe::kNoPlan;
+    }
+    l.account.way = probing ? LaneAccount::look_up : LaneAccount::scan;
+    return true;
+}
+
+void WithinSearch::State::scan(std::vector<WithinHit>& hits, std::uint64_t& budget) {
+    Lane& l = lanes[lane];
+    const LaneView& view = *l.query.view;
+    while (position < view.nodes && budget > 0) {
+        const std::uint32_t left = view.nodes - position, n = left < BatchSpace::kNodes ? left : BatchSpace::kNodes;
+        l.query.range(position, n, space.distances);
+        std::uint64_t work = std::uint64_t{n} * l.query.work();
+        // Which of 16 are near, without a branch for each: most are not.
+        constexpr std::uint32_t kGroup = 16;
+        static_assert(BatchSpace::kNodes % kGroup == 0);
+        for (std::uint32_t g = 0; g < n; g += kGroup) {
+            std::uint32_t near = 0;
+            for (std::uint32_t j = 0; j < kGroup; ++j)
+                near |= static_cast<std::uint32_t>(space.distances[g + j] <= l.limit) << j;
+            if (n - g < kGroup) near &= (1u << (n - g)) - 1;
+            for (; near != 0; near &= near - 1) {
+                const NodeId node = position + g + static_cast<std::uint32_t>(__builtin_ctz(near));
+                if (!l.query.live(node, work)) continue;
+                if (metric == Metric::jaccard && !is_within(l, node)) continue;
+                hits.push_back({static_cast<std::uint32_t>(lane), node});
+            }
+        }
+        position += n;
+        l.account.distances += n;
+        budget -= work < budget ? work : budget;
+    }
+}
+
+bool WithinSearch::step(std::vector<WithinHit>& hits) {
+    State& s = *state_;
+    std::uint64_t budget = kStepWork;
+    hits.clear();
+    while (budget > 0 && hits.empty()) {
+        if (s.lane == s.lanes.size()) return false;
+        if (!s.begun && !s.begin_lane()) {
+            s.next_lane();
+            continue;
+        }
+        if (!s.probing) {
+            s.scan(hits, budget);
+            if (s.position == s.lanes[s.lane].query.view->nodes) s.next_lane();
+            continue;
+        }
+        if (!s.probe.advance(s.lanes[s.lane].limit, budget)) continue;
+        for (const RankedNode node : s.probe.found())
+            hits.push_back({static_cast<std::uint32_t>(s.lane), node_of(node)});
+        s.lanes[s.lane].account.distances = s.probe.codes_read();
+        s.next_lane();
+    }
+    return true;
+}
+
+LaneAccount WithinSearch::account(std::uint32_t lane) const noexcept { return state_->lanes[lane].account; }
+
+std::size_t WithinSearch::bytes_kept() const noexcept {
+    return state_->probe.bytes() + state_->lanes.capacity() * sizeof(Lane);
+}
+
+}  // namespace nphd

@@ -1,0 +1,126 @@
+// Inside of a run (scan_run.hpp): what its parts share. ordered_run.cpp hands rows out by distance, unordered_run.cpp
+// as they come.
+#pragma once
+
+#include "src/am/conditions.hpp"
+#include "src/am/pending_nearest.hpp"
+#include "src/am/scan_run.hpp"
+#include "src/storage/pending.hpp"
+#include "src/storage/shard_cache.hpp"
+
+#include "engine/search/nearest.hpp"
+#include "engine/search/within.hpp"
+
+namespace nphd {
+
+struct OpenLane {
+    CachedShard* shard;
+    const LaneView* view;
+    uint64 rows;          // found
+    LaneAccount account;  // of look-ups
+};
+
+/// Rows to hand out, copied out of the mapping, and the postings of the node from which further ones come.
+struct RowBatch {
+    static constexpr uint32 kMost = 128;
+    OpenLane* lane;
+    LaneView::PostingRange left;
+    uint32 n, next;
+    RowId rows[kMost];
+};
+
+/// A search of the engine, kept between scans for its buffers.
+struct EngineSearch {
+    NearestSearch nearest;
+    WithinSearch within;
+    std::vector<WithinHit> hits;  // of `within`, to be handed out from next_hit on
+    std::size_t next_hit = 0;
+};
+
+/// One of the codes that a scan by equality wants.
+struct LookUp {
+    CodeBytes code;
+    DistanceKey key;
+    double distance;
+    bool incomparable;  // with what is ordered by; these come first
+};
+
+/// The next node of an ordered run.
+struct RunNode {
+    DistanceKey key;
+    double distance;
+    bool incomparable;
+    bool late;  // comes after everything else
+};
+
+struct ScanRun {
+    MemoryContext context;
+    Relation index;
+    MetaPage meta;
+    Manifest* manifest;      // header, shards and segments only
+    uint64 checked_version;  // of the manifest that was last seen to still have all shards
+    Buffer meta_buffer;      // where block 0 was found last
+
+    Metric metric;
+    ScanConditions conditions;
+    bool ordered;
+    CodeBytes query;  // what is ordered by
+
+    CachedShard** shards;
+    uint32 n_shards;
+    bool any_mapped;
+    OpenLane* lanes;  // all, or those of the engine's search by its numbers
+    uint32 n_lanes;
+    EngineSearch* search;  // null: none needed, or dropped
+    bool nodes_done;
+
+    // Equality: the codes, each looked for in all lanes of its length.
+    LookUp* look_ups;
+    uint32 n_look_ups;
+    uint32 look_up, look_up_lane;  // the next ones
+
+    // Lanes all of whose rows are handed out: those that cannot be compared with the query or a ball, or all of them.
+    OpenLane* whole_lanes;
+    uint32 n_whole_lanes;
+    uint32 whole_lane;  // the next one
+    RowBatch whole_rows;
+
+    // Rows of nodes that were found.
+    RowBatch rows;
+    bool have_node;  // ordered: its rows are being handed out
+    RunNode node;
+
+    PendingNearest pending;  // ordered
+    uint64 pending_rows;     // handed out
+    // Unordered: the segments page by page.
+    uint32 segment;
+    PendingReader reader;
+    PendingCursor cursor;
+    PGAlignedBlock* page;
+};
+
+/// Whether what was read of the shards until now is what they held when they were live.
+bool still_there(ScanRun* run);
+[[noreturn]] void report_unreadable(ScanRun* run, const CachedShard* shard);
+/// After a jump out of the engine, which left its buffers in an unknown state.
+void drop_search(ScanRun* run);
+
+/// Whether rows of such codes can be asked what the scan asks; the others are for the executor.
+inline bool comparable_in(const ScanRun* run, Size code_bytes) {
+    return balls_compare(run->conditions, code_bytes) &&
+           (!run->ordered || comparable(run->metric, code_bytes, run->query.size()));
+}
+
+/// Inside survives_sigbus(): looks further codes up; false when all were. A node: *lane and *node say which.
+bool next_look_up(ScanRun* run, OpenLane** lane, NodeId* node, const LookUp** what);
+/// Inside survives_sigbus(): copies further living postings of the node, if there is room.
+void copy_postings(RowBatch* batch);
+/// The next row of lanes to be handed out whole; end when there is none.
+RunStep next_whole_lane_row(ScanRun* run, RowId* out);
+
+void start_ordered(ScanRun* run, const NearestOptions& options);
+RunStep next_ordered(ScanRun* run, FoundRow* out);
+void start_unordered(ScanRun* run);
+RunStep next_unordered(ScanRun* run, FoundRow* out);
+
+}  // namespace nphd

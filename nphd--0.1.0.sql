@@ -204,6 +204,66 @@ COMMENT ON OPERATOR <-> (bitvec, bitvec) IS 'NPHD: share of differing bits withi
 COMMENT ON OPERATOR <~> (bitvec, bitvec) IS 'Hamming distance: number of differing bits, of equal lengths';
 COMMENT ON OPERATOR <%> (bitvec, bitvec) IS 'Jaccard distance: 1 - common bits / bits set in either, of equal lengths';
 
+-- Within a radius
+--
+-- The functions are what one writes. A condition for an index has two sides, so the support function makes an operator
+-- of a code and a ball out of a call, where the index measures the same distance.
+
+CREATE TYPE bitvec_ball AS (center bitvec, radius double precision);
+
+COMMENT ON TYPE bitvec_ball IS 'all codes whose distance from the center is at most the radius';
+
+CREATE FUNCTION bitvec_within_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'bitvec_within_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION nphd_within(code bitvec, center bitvec, radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_nphd_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT bitvec_within_support;
+
+CREATE FUNCTION hamming_within(code bitvec, center bitvec, radius integer) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_hamming_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT bitvec_within_support;
+
+CREATE FUNCTION jaccard_within(code bitvec, center bitvec, radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_jaccard_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT bitvec_within_support;
+
+COMMENT ON FUNCTION nphd_within(bitvec, bitvec, double precision) IS 'whether the NPHD, <->, is at most the radius, 0 to 1';
+COMMENT ON FUNCTION hamming_within(bitvec, bitvec, integer) IS 'whether the Hamming distance, <~>, is at most the radius, in bits';
+COMMENT ON FUNCTION jaccard_within(bitvec, bitvec, double precision) IS 'whether the Jaccard distance, <%>, is at most the radius, 0 to 1';
+
+CREATE FUNCTION bitvec_in_nphd_ball(bitvec, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_in_nphd_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_in_hamming_ball(bitvec, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_in_hamming_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_in_jaccard_ball(bitvec, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_in_jaccard_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+-- Stable as core's estimators are: what it looks at is statistics.
+CREATE FUNCTION bitvec_ballsel(internal, oid, internal, integer) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'bitvec_ballsel' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+
+CREATE OPERATOR <->@ (
+    FUNCTION = bitvec_in_nphd_ball, LEFTARG = bitvec, RIGHTARG = bitvec_ball,
+    RESTRICT = bitvec_ballsel, JOIN = contjoinsel
+);
+
+CREATE OPERATOR <~>@ (
+    FUNCTION = bitvec_in_hamming_ball, LEFTARG = bitvec, RIGHTARG = bitvec_ball,
+    RESTRICT = bitvec_ballsel, JOIN = contjoinsel
+);
+
+CREATE OPERATOR <%>@ (
+    FUNCTION = bitvec_in_jaccard_ball, LEFTARG = bitvec, RIGHTARG = bitvec_ball,
+    RESTRICT = bitvec_ballsel, JOIN = contjoinsel
+);
+
+COMMENT ON OPERATOR <->@ (bitvec, bitvec_ball) IS 'lies within the ball by NPHD, <->';
+COMMENT ON OPERATOR <~>@ (bitvec, bitvec_ball) IS 'lies within the ball by Hamming distance, <~>';
+COMMENT ON OPERATOR <%>@ (bitvec, bitvec_ball) IS 'lies within the ball by Jaccard distance, <%>';
+
 -- Bits
 --
 -- No get_bit and set_bit: beside them core's get_bit('101', 1) would be ambiguous. get_bit(code::varbit, n) does it.
@@ -317,20 +377,26 @@ COMMENT ON FUNCTION nphd_handler(internal) IS 'handler of the access method nphd
 
 CREATE ACCESS METHOD nphd TYPE INDEX HANDLER nphd_handler;
 
-COMMENT ON ACCESS METHOD nphd IS 'nearest neighbours of bit vectors: immutable shards, mapped and searched in place';
+COMMENT ON ACCESS METHOD nphd IS 'nearest neighbours, equality and radius search of bit vectors: immutable shards, mapped and searched in place';
 
 CREATE OPERATOR CLASS bitvec_nphd_ops DEFAULT FOR TYPE bitvec USING nphd AS
-    OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops;
+    OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops,
+    OPERATOR 2 = (bitvec, bitvec),
+    OPERATOR 3 <->@ (bitvec, bitvec_ball);
 
 CREATE OPERATOR CLASS bitvec_hamming_ops FOR TYPE bitvec USING nphd AS
-    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops;
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops,
+    OPERATOR 2 = (bitvec, bitvec),
+    OPERATOR 3 <~>@ (bitvec, bitvec_ball);
 
 CREATE OPERATOR CLASS bitvec_jaccard_ops FOR TYPE bitvec USING nphd AS
-    OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops;
+    OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops,
+    OPERATOR 2 = (bitvec, bitvec),
+    OPERATOR 3 <%>@ (bitvec, bitvec_ball);
 
-COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING nphd IS 'nearest by NPHD, <->, among codes of any lengths';
-COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING nphd IS 'nearest by Hamming distance, <~>';
-COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING nphd IS 'nearest by Jaccard distance, <%>';
+COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING nphd IS 'nearest and within a radius by NPHD, <->, among codes of any lengths';
+COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING nphd IS 'nearest and within a radius by Hamming distance, <~>';
+COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING nphd IS 'nearest and within a radius by Jaccard distance, <%>';
 
 -- Maintenance and inspection
 --

@@ -5,7 +5,7 @@
 NPHD_FUNCTION(nphd_handler) {
     (void)fcinfo;
     IndexAmRoutine* am = makeNode(IndexAmRoutine);
-    am->amstrategies = nphd::kDistanceStrategy;
+    am->amstrategies = nphd::kStrategies;
     am->amsupport = 0;
     am->amcanorderbyop = true;
     // A scan needs no condition. NULL codes are not in the index; the cost estimate keeps it from scans that want all

@@ -1,31 +1,49 @@
 #include "src/am/opclass.hpp"
 
-#include <optional>
-
 extern "C" {
 Datum bitvec_nphd_distance(PG_FUNCTION_ARGS);
 Datum bitvec_hamming_distance(PG_FUNCTION_ARGS);
 Datum bitvec_jaccard_distance(PG_FUNCTION_ARGS);
+Datum bitvec_in_nphd_ball(PG_FUNCTION_ARGS);
+Datum bitvec_in_hamming_ball(PG_FUNCTION_ARGS);
+Datum bitvec_in_jaccard_ball(PG_FUNCTION_ARGS);
+Datum bitvec_eq(PG_FUNCTION_ARGS);
 }
 
 namespace nphd {
 
-// The operator's C function says what it measures, and that its arguments are stored as bitvec stores them: nothing
+// An operator's C function says what it measures, and that its arguments are stored as bitvec stores them: nothing
 // else can be indexed, whatever an operator class calls a distance, and rows cannot come in another order than the
 // query asked for.
-static std::optional<Metric> metric_of(Oid op) {
+static PGFunction function_of(Oid op) {
     FmgrInfo function;
     fmgr_info(get_opcode(op), &function);
-    if (function.fn_addr == bitvec_nphd_distance) return Metric::nphd;
-    if (function.fn_addr == bitvec_hamming_distance) return Metric::hamming;
-    if (function.fn_addr == bitvec_jaccard_distance) return Metric::jaccard;
+    return function.fn_addr;
+}
+
+static std::optional<Metric> distance_metric(Oid op) {
+    const PGFunction function = function_of(op);
+    if (function == bitvec_nphd_distance) return Metric::nphd;
+    if (function == bitvec_hamming_distance) return Metric::hamming;
+    if (function == bitvec_jaccard_distance) return Metric::jaccard;
     return std::nullopt;
 }
 
+std::optional<Metric> within_metric(Oid op) {
+    const PGFunction function = function_of(op);
+    if (function == bitvec_in_nphd_ball) return Metric::nphd;
+    if (function == bitvec_in_hamming_ball) return Metric::hamming;
+    if (function == bitvec_in_jaccard_ball) return Metric::jaccard;
+    return std::nullopt;
+}
+
+std::optional<Metric> family_metric(Oid opfamily, Oid opcintype) {
+    const Oid op = get_opfamily_member(opfamily, opcintype, opcintype, kDistanceStrategy);
+    return OidIsValid(op) ? distance_metric(op) : std::nullopt;
+}
+
 Metric index_metric(Relation index) {
-    const Oid type = index->rd_opcintype[0];
-    const Oid op = get_opfamily_member(index->rd_opfamily[0], type, type, kDistanceStrategy);
-    const std::optional<Metric> metric = OidIsValid(op) ? metric_of(op) : std::nullopt;
+    const std::optional<Metric> metric = family_metric(index->rd_opfamily[0], index->rd_opcintype[0]);
     if (!metric.has_value())
         ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                         errmsg("the operator class of index \"%s\" has no distance operator of type bitvec",
@@ -33,26 +51,74 @@ Metric index_metric(Relation index) {
     return *metric;
 }
 
+static Form_pg_amop member(CatCList* operators, int i) {
+    return reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
+}
+
+std::optional<WithinOperator> within_operator(Oid opfamily, Oid opcintype) {
+    CatCList* operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(opfamily));
+    std::optional<WithinOperator> found;
+    for (int i = 0; i < operators->n_members && !found.has_value(); ++i) {
+        Form_pg_amop op = member(operators, i);
+        if (op->amopstrategy == kWithinStrategy && op->amoplefttype == opcintype)
+            found = {op->amopopr, op->amoprighttype};
+    }
+    ReleaseCatCacheList(operators);
+    return found;
+}
+
 static void complain(const char* opclass, const char* what) {
     ereport(INFO, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                    errmsg("the family of operator class \"%s\" of access method nphd %s", opclass, what)));
 }
 
-static bool valid_operators(const char* opclass, CatCList* operators, Oid type) {
+/// What is wrong with an operator of a family that measures `metric`, or null.
+static const char* fault_of(Form_pg_amop op, std::optional<Metric> metric) {
+    const bool to_order = op->amoppurpose == AMOP_ORDER;
+    switch (op->amopstrategy) {
+        case kDistanceStrategy:
+            if (!to_order) return "contains an operator that is not one to order by";
+            if (!distance_metric(op->amopopr).has_value() || !opfamily_can_sort_type(op->amopsortfamily, FLOAT8OID))
+                return "contains an operator that is not a distance of bitvec, ordered as double precision";
+            return nullptr;
+        case kEqualStrategy:
+            if (to_order || function_of(op->amopopr) != bitvec_eq)
+                return "contains an operator that is not equality of bitvec";
+            return nullptr;
+        case kWithinStrategy:
+            if (to_order || !within_metric(op->amopopr).has_value())
+                return "contains an operator that is not \"within a ball\" of bitvec";
+            if (metric.has_value() && within_metric(op->amopopr) != metric)
+                return "contains a distance, and \"within a ball\" of another distance";
+            return nullptr;
+        default:
+            return "contains an operator of an unknown strategy";
+    }
+}
+
+static bool valid_operators(const char* opclass, Oid family, Oid type) {
+    const std::optional<Metric> metric = family_metric(family, type);
+    CatCList* operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
     bool found = false, good = true;
     for (int i = 0; i < operators->n_members; ++i) {
-        const auto* op = reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
-        if (op->amopstrategy != kDistanceStrategy || op->amoppurpose != AMOP_ORDER) {
-            complain(opclass, "contains an operator that is not one to order by");
-            good = false;
-        } else if (!metric_of(op->amopopr).has_value() || !opfamily_can_sort_type(op->amopsortfamily, FLOAT8OID)) {
-            complain(opclass, "contains an operator that is not a distance of bitvec, ordered as double precision");
+        Form_pg_amop op = member(operators, i);
+        if (const char* fault = fault_of(op, metric)) {
+            complain(opclass, fault);
             good = false;
         }
-        found |= op->amoplefttype == type && op->amoprighttype == type;
+        found |= op->amopstrategy == kDistanceStrategy && op->amoplefttype == type && op->amoprighttype == type;
     }
+    ReleaseCatCacheList(operators);
     if (!found) complain(opclass, "lacks a distance operator for its type");
     return good && found;
+}
+
+static bool no_functions(const char* opclass, Oid family) {
+    CatCList* functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
+    const bool none = functions->n_members == 0;
+    if (!none) complain(opclass, "contains a support function");
+    ReleaseCatCacheList(functions);
+    return none;
 }
 
 bool nphdvalidate(Oid opclass) {
@@ -62,15 +128,8 @@ bool nphdvalidate(Oid opclass) {
     const Oid family = form->opcfamily, type = form->opcintype;
     const char* name = pstrdup(NameStr(form->opcname));
     ReleaseSysCache(tuple);
-
-    CatCList* operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
-    CatCList* functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(family));
-    const bool good = valid_operators(name, operators, type);
-    const bool no_functions = functions->n_members == 0;
-    if (!no_functions) complain(name, "contains a support function");
-    ReleaseCatCacheList(functions);
-    ReleaseCatCacheList(operators);
-    return good && no_functions;
+    const bool operators = valid_operators(name, family, type);
+    return no_functions(name, family) && operators;
 }
 
 }  // namespace nphd

@@ -44,6 +44,9 @@ inline Datum bitvec_datum(Bitvec* v) { return PointerGetDatum(v); }
 /// share, 0 sets no limit either: the planner drops a coercion to it.
 inline bool exceeds_typmod(size_t bits, int32 typmod) { return typmod > 0 && bits > static_cast<size_t>(typmod); }
 
+/// What the distance operators give. ERROR 22026 where Hamming and Jaccard meet different lengths.
+double checked_distance(Metric metric, CodeBytes a, CodeBytes b);
+
 // Errors that several functions raise, as arguments of ereport; sizes in bits.
 int different_lengths(size_t a_bits, size_t b_bits);  // 22026
 int limit_exceeded(size_t bits);                      // 54000

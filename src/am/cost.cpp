@@ -61,7 +61,7 @@ static double codes_within(double rows, Metric metric, const Node* expression) {
     const auto* constant = reinterpret_cast<const Const*>(expression);
     Ball ball;
     if (constant->constisnull || !ball_of(constant->constvalue, &ball) || !valid_radius(metric, ball.radius))
-        return rows;
+        return rows;  // each row is asked about each ball
     const double bits = 8.0 * static_cast<double>(ball.center.size());
     const double radius_bits = metric == Metric::nphd ? ball.radius * bits : ball.radius;
     return Min(rows, codes_through_tables(rows, bits, radius_bits));
@@ -69,6 +69,9 @@ static double codes_within(double rows, Metric metric, const Node* expression) {
 
 /// Packed codes that cost as much as finding what one condition is about, `searches` times.
 static double codes_for_condition(Expr* condition, double rows, double searches) {
+    if (IsA(condition, ScalarArrayOpExpr) &&
+        within_metric(reinterpret_cast<ScalarArrayOpExpr*>(condition)->opno).has_value())
+        return rows;  // each row is asked about each ball
     if (IsA(condition, OpExpr)) {
         const auto* within = reinterpret_cast<const OpExpr*>(condition);
         const std::optional<Metric> metric = within_metric(within->opno);

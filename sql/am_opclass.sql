@@ -28,22 +28,31 @@ CREATE OPERATOR <-> (FUNCTION = am_distance, LEFTARG = bigint, RIGHTARG = bigint
 CREATE FUNCTION am_distance(bitvec, bitvec) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT AS 'SELECT ($1 <-> $2) * 2';
 CREATE OPERATOR <=> (FUNCTION = am_distance, LEFTARG = bitvec, RIGHTARG = bitvec);
 CREATE OPERATOR CLASS am_by_hand FOR TYPE bitvec USING nphd AS OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops;
+CREATE OPERATOR CLASS am_by_hand_all FOR TYPE bitvec USING nphd AS OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 2 = (bitvec, bitvec), OPERATOR 3 <%>@ (bitvec, bitvec_ball);
 CREATE OPERATOR CLASS am_foreign_type FOR TYPE bigint USING nphd AS OPERATOR 1 <-> (bigint, bigint) FOR ORDER BY pg_catalog.float_ops;
 CREATE OPERATOR CLASS am_foreign_distance FOR TYPE bitvec USING nphd AS OPERATOR 1 <=> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops;
 CREATE OPERATOR CLASS am_search_operator FOR TYPE bitvec USING nphd AS OPERATOR 1 = (bitvec, bitvec);
+CREATE OPERATOR CLASS am_foreign_equality FOR TYPE bitvec USING nphd AS OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 2 <= (bitvec, bitvec);
+CREATE OPERATOR CLASS am_foreign_ball FOR TYPE bitvec USING nphd AS OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 3 = (bitvec, bitvec);
+CREATE OPERATOR CLASS am_other_ball FOR TYPE bitvec USING nphd AS OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 3 <~>@ (bitvec, bitvec_ball);
 CREATE OPERATOR CLASS am_no_operator FOR TYPE bitvec USING nphd AS STORAGE bitvec;
-\set VERBOSITY sqlstate
+\set VERBOSITY terse
 SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcname LIKE 'am\_%' ORDER BY opcname;
 \set VERBOSITY default
+SELECT refusal('CREATE OPERATOR CLASS am_more FOR TYPE bitvec USING nphd AS OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 4 = (bitvec, bitvec)');
 CREATE TABLE am_foreign (n bigint, code bitvec);
 INSERT INTO am_foreign SELECT i, made_code(i, 16) FROM generate_series(1, 100) AS i;
-SELECT opclass, split_part(refusal(format('CREATE INDEX ON am_foreign USING nphd (%s %s)', CASE opclass WHEN 'am_foreign_type' THEN 'n' ELSE 'code' END, opclass)), ':', 1) AS outcome
-FROM unnest(ARRAY['am_foreign_type', 'am_foreign_distance', 'am_search_operator', 'am_no_operator']) AS opclass;
+SELECT opclass, refusal(format('CREATE INDEX am_refused ON am_foreign USING nphd (%s %s)', CASE opclass WHEN 'am_foreign_type' THEN 'n' ELSE 'code' END, opclass)) AS outcome
+FROM unnest(ARRAY['am_foreign_type', 'am_foreign_distance', 'am_foreign_equality', 'am_foreign_ball', 'am_other_ball', 'am_search_operator', 'am_no_operator']) AS opclass;
 SELECT count(*) AS indexes FROM pg_index WHERE indrelid = 'am_foreign'::regclass;
 CREATE INDEX am_foreign_code ON am_foreign USING nphd (code am_by_hand);
 SELECT metric, index_agrees('am_foreign', made_code(-1, 16), '<~>') FROM nphd_index_stats('am_foreign_code');
 DROP TABLE am_foreign;
 DROP OPERATOR FAMILY am_by_hand USING nphd;
+DROP OPERATOR FAMILY am_by_hand_all USING nphd;
+DROP OPERATOR FAMILY am_foreign_equality USING nphd;
+DROP OPERATOR FAMILY am_foreign_ball USING nphd;
+DROP OPERATOR FAMILY am_other_ball USING nphd;
 DROP OPERATOR FAMILY am_foreign_type USING nphd;
 DROP OPERATOR FAMILY am_foreign_distance USING nphd;
 DROP OPERATOR FAMILY am_search_operator USING nphd;

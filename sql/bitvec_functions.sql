@@ -38,10 +38,10 @@ SELECT ARRAY[bitvec 'aa'] || bitvec 'bb' AS appended, ARRAY[bitvec 'aa'] || ARRA
 -- Single bits are those of the bit string.
 SELECT get_bit('80'::bitvec::varbit, 0) AS first, get_bit('01'::bitvec::varbit, 7) AS last;
 
--- All are immutable, strict and safe in parallel workers, and so is the rest but for the majority's own functions.
+-- All are immutable, strict and safe in parallel workers, and so is the rest but for the majority's own functions and the planner's estimator.
 SELECT count(*) > 40 AS many,
        count(*) FILTER (WHERE NOT (provolatile = 'i' AND proisstrict AND proparallel = 's')) AS others
-FROM pg_proc WHERE probin = '$libdir/nphd' AND prosrc ~ '^bitvec_' AND prosrc !~ '^bitvec_majority';
+FROM pg_proc WHERE probin = '$libdir/nphd' AND prosrc ~ '^bitvec_' AND prosrc !~ '^bitvec_(majority|ballsel)';
 
 -- A value out of line is measured and cut without being read whole; the answers are those of a value in line.
 CREATE TEMP TABLE long_codes AS SELECT repeat('00ff', 4095)::bitvec AS code;

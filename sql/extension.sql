@@ -8,7 +8,8 @@ WHERE extname = 'nphd' AND d.deptype = 'e' AND d.classid NOT IN ('pg_cast'::regc
   AND NOT (d.classid = 'pg_type'::regclass AND EXISTS (SELECT FROM pg_type WHERE typarray = d.objid));
 SELECT class, count(*) FROM object GROUP BY class ORDER BY class::text;
 
--- The functions and aggregates of the type are immutable and safe in parallel workers; those that look into an index are neither.
+-- The functions and aggregates of the type are immutable and safe in parallel workers, but for an estimator, which is stable;
+-- those that look into an index are neither.
 SELECT CASE WHEN proname LIKE 'nphd\_%' THEN proname ELSE prokind::text END AS function, count(*), provolatile AS volatile,
        proparallel AS parallel, proisstrict AS strict, proleakproof AS leakproof, prosecdef AS definer, proconfig AS settings
 FROM pg_proc JOIN object ON class = 'pg_proc'::regclass AND objid = pg_proc.oid

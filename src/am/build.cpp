@@ -65,6 +65,10 @@ static void load_row(Relation, ItemPointer row, Datum* values, bool* isnull, boo
 }
 
 IndexBuildResult* nphdbuild(Relation heap, Relation index, IndexInfo* info) {
+    // Core takes any access method with amgettuple for one that can see rows of transactions in progress; ours cannot.
+    if (info->ii_ExclusionOps != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("access method \"%s\" does not support exclusion constraints", "nphd")));
     if (RelationGetNumberOfBlocks(index) != 0)
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
     const IndexOptions options = index_options(index);

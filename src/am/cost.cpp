@@ -1,8 +1,10 @@
-// What an ordered scan costs: something before the first row (a graph search, or a scan of all codes), then little for
-// each further row.
+// What a scan costs: something before the first row (look-ups, a graph search, or a scan of all codes, whichever the
+// conditions and the order call for), then little for each further row.
 
 #include "src/am/am.hpp"
+#include "src/am/opclass.hpp"
 #include "src/settings.hpp"
+#include "src/type/ball.hpp"
 
 #include "engine/shard/shard_build.hpp"
 
@@ -13,9 +15,78 @@ namespace nphd {
 static constexpr double kPackedCodeCost = 0.02;  // of cpu_operator_cost
 static constexpr double kGraphCodesPerDecade = 2000;
 
+// A look-up of one code asks each shard's filter, and few shards' directories.
+static constexpr double kShards = 4;
+static constexpr double kLookUpCodes = 1000;  // packed codes that cost as much, in one shard
+
+// Radius tables: which lanes have them, and what is compared through them. A code that is found through a table lies
+// anywhere in memory, and some values of a chunk are more frequent than others.
+static constexpr double kRowsWithTables = 65536;
+static constexpr double kTabledBits = 256;
+static constexpr double kCandidateCodes = 10;
+static constexpr double kSkew = 4;
+
 static double codes_before_first_row(double rows) {
     if (settings.exact || rows < ShardOptions{}.graph_threshold) return rows;
     return Min(rows, kGraphCodesPerDecade * log10(rows / 1000));
+}
+
+/// Ways to change fewer than `changes` of `bits` bits, 0 for none.
+static double neighbours(int bits, int changes) {
+    double sum = 0, ways = 1;
+    for (int k = 0; k < changes && k <= bits; ++k) {
+        sum += ways;
+        ways = ways * (bits - k) / (k + 1);
+    }
+    return sum;
+}
+
+/// Packed codes that cost as much as a search through radius tables. Codes that differ in r bits differ in less than
+/// their share of r + 1 bits in one of the chunks at least (multi-index hashing, Norouzi et al. 2012), so each chunk is
+/// probed at all values that near.
+static double codes_through_tables(double rows, double bits, double radius_bits) {
+    const int chunk_bits = static_cast<int>(Min(Max(floor(log2(rows)) - 3, 8.0), 20.0));
+    const int chunks = static_cast<int>(Min(kTabledBits, bits)) / chunk_bits;
+    if (chunks == 0) return rows;
+    const double units = floor(Min(radius_bits, bits)) + 1;
+    const int each = static_cast<int>(Min(floor(units / chunks), static_cast<double>(chunk_bits + 1)));
+    const double wider = units - floor(units / chunks) * chunks;
+    const double probes = (chunks - wider) * neighbours(chunk_bits, each) + wider * neighbours(chunk_bits, each + 1);
+    return kCandidateCodes * kSkew * probes * rows / exp2(chunk_bits);
+}
+
+/// Packed codes that cost as much as finding all within a ball; all of them, unless the tables are known to help.
+static double codes_within(double rows, Metric metric, const Node* expression) {
+    if (rows < kRowsWithTables || metric == Metric::jaccard || !IsA(expression, Const)) return rows;
+    const auto* constant = reinterpret_cast<const Const*>(expression);
+    Ball ball;
+    if (constant->constisnull || !ball_of(constant->constvalue, &ball) || !valid_radius(metric, ball.radius))
+        return rows;  // each row is asked about each ball
+    const double bits = 8.0 * static_cast<double>(ball.center.size());
+    const double radius_bits = metric == Metric::nphd ? ball.radius * bits : ball.radius;
+    return Min(rows, codes_through_tables(rows, bits, radius_bits));
+}
+
+/// Packed codes that cost as much as finding what one condition is about, `searches` times.
+static double codes_for_condition(Expr* condition, double rows, double searches) {
+    if (IsA(condition, ScalarArrayOpExpr) &&
+        within_metric(reinterpret_cast<ScalarArrayOpExpr*>(condition)->opno).has_value())
+        return rows;  // each row is asked about each ball
+    if (IsA(condition, OpExpr)) {
+        const auto* within = reinterpret_cast<const OpExpr*>(condition);
+        const std::optional<Metric> metric = within_metric(within->opno);
+        if (metric.has_value()) return codes_within(rows, *metric, static_cast<const Node*>(lsecond(within->args)));
+    }
+    return kShards * kLookUpCodes * searches;
+}
+
+/// A scan starts from one condition and looks at the others of each row that it finds, so the cheapest counts.
+static double codes_for_conditions(List* conditions, double rows, double searches) {
+    double cheapest = rows;
+    ListCell* cell;
+    foreach (cell, conditions)
+        cheapest = Min(cheapest, codes_for_condition(lfirst_node(RestrictInfo, cell)->clause, rows, searches));
+    return cheapest;
 }
 
 void nphdcostestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
@@ -24,11 +95,21 @@ void nphdcostestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cos
     memset(&costs, 0, sizeof costs);
     genericcostestimate(root, path, loop_count, &costs);
 
+    List* conditions = get_quals_from_indexclauses(path->indexclauses);
+    const int orders = list_length(path->indexorderbys);
     const double rows = Max(path->indexinfo->tuples, 1.0);
-    *startup = codes_before_first_row(rows) * kPackedCodeCost * cpu_operator_cost + costs.spc_random_page_cost;
-    *total = *startup + rows * (cpu_index_tuple_cost + cpu_operator_cost);
-    // Without one distance to order by, the index has nothing to offer, and it lacks the rows whose code is NULL.
-    if (list_length(path->indexorderbys) != 1) forbid_path(&path->path, startup, total);
+    const double searches = Max(costs.num_sa_scans, 1.0);
+    const double codes =
+        conditions == NIL ? codes_before_first_row(rows) : codes_for_conditions(conditions, rows, searches);
+    const double found = conditions == NIL ? rows : Min(rows, costs.numIndexTuples * searches);
+    const double pages_read =
+        index_pages_fetched(loop_count, path->indexinfo->pages, path->indexinfo->pages, root) / loop_count;
+
+    *startup = codes * kPackedCodeCost * cpu_operator_cost + pages_read * costs.spc_random_page_cost;
+    *total = *startup + found * (cpu_index_tuple_cost + cpu_operator_cost);
+    // With neither a condition nor one distance to order by, the index has nothing to offer, and it lacks the rows
+    // whose code is NULL.
+    if (orders > 1 || (orders == 0 && conditions == NIL)) forbid_path(&path->path, startup, total);
     *selectivity = costs.indexSelectivity;
     *correlation = 0;
     *pages = path->indexinfo->pages;

@@ -42,15 +42,6 @@ std::optional<Metric> family_metric(Oid opfamily, Oid opcintype) {
     return OidIsValid(op) ? distance_metric(op) : std::nullopt;
 }
 
-Metric index_metric(Relation index) {
-    const std::optional<Metric> metric = family_metric(index->rd_opfamily[0], index->rd_opcintype[0]);
-    if (!metric.has_value())
-        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-                        errmsg("the operator class of index \"%s\" has no distance operator of type bitvec",
-                               RelationGetRelationName(index))));
-    return *metric;
-}
-
 static Form_pg_amop member(CatCList* operators, int i) {
     return reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
 }
@@ -94,6 +85,23 @@ static const char* fault_of(Form_pg_amop op, std::optional<Metric> metric) {
         default:
             return "contains an operator of an unknown strategy";
     }
+}
+
+Metric index_metric(Relation index) {
+    const Oid family = index->rd_opfamily[0];
+    const std::optional<Metric> metric = family_metric(family, index->rd_opcintype[0]);
+    if (!metric.has_value())
+        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                        errmsg("the operator class of index \"%s\" has no distance operator of type bitvec",
+                               RelationGetRelationName(index))));
+    CatCList* operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
+    const char* fault = nullptr;
+    for (int i = 0; i < operators->n_members && fault == nullptr; ++i) fault = fault_of(member(operators, i), metric);
+    ReleaseCatCacheList(operators);
+    if (fault != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                        errmsg("the operator class of index \"%s\" %s", RelationGetRelationName(index), fault)));
+    return *metric;
 }
 
 static bool valid_operators(const char* opclass, Oid family, Oid type) {

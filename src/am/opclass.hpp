@@ -15,7 +15,8 @@ inline constexpr StrategyNumber kEqualStrategy = 2;     // (bitvec, bitvec)
 inline constexpr StrategyNumber kWithinStrategy = 3;    // (bitvec, bitvec_ball)
 inline constexpr StrategyNumber kStrategies = 3;
 
-/// What the operator class of the index measures. ERROR 42P17 when it was not made of a distance of bitvec.
+/// What the operator class of the index measures. ERROR 42P17 when it was not made of a distance of bitvec, or has an
+/// operator that is not what its strategy stands for.
 Metric index_metric(Relation index);
 
 /// What an operator family of any access method measures for its input type; nothing if it has no distance of ours.

@@ -42,6 +42,8 @@ sub strangers
 		WITH own AS (SELECT classid, objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'),
 		parts AS (
 			SELECT oprcode::oid AS oid, 'pg_proc'::regclass AS class, 'operator ' || o.oid::regoperator AS of FROM pg_operator AS o JOIN own ON objid = o.oid
+			UNION ALL SELECT f::oid, 'pg_proc'::regclass, 'operator ' || o.oid::regoperator FROM pg_operator AS o JOIN own ON objid = o.oid, unnest(ARRAY[oprrest, oprjoin]) AS f
+			UNION ALL SELECT prosupport, 'pg_proc'::regclass, 'function ' || p.oid::regprocedure FROM pg_proc AS p JOIN own ON objid = p.oid
 			UNION ALL SELECT op, 'pg_operator'::regclass, 'operator ' || o.oid::regoperator FROM pg_operator AS o JOIN own ON objid = o.oid, unnest(ARRAY[oprcom, oprnegate]) AS op
 			UNION ALL SELECT castfunc, 'pg_proc'::regclass, 'cast ' || c.oid FROM pg_cast AS c JOIN own ON objid = c.oid
 			UNION ALL SELECT f, 'pg_proc'::regclass, 'aggregate ' || aggfnoid FROM pg_aggregate JOIN own ON objid = aggfnoid,
@@ -50,7 +52,9 @@ sub strangers
 			UNION ALL SELECT amopopr, 'pg_operator'::regclass, 'family ' || amopfamily FROM pg_amop JOIN own ON objid = amopfamily
 			UNION ALL SELECT amproc::oid, 'pg_proc'::regclass, 'family ' || amprocfamily FROM pg_amproc JOIN own ON objid = amprocfamily
 			UNION ALL SELECT f::oid, 'pg_proc'::regclass, 'type ' || typname FROM pg_type AS t JOIN own ON objid = t.oid,
-				unnest(ARRAY[typinput, typoutput, typreceive, typsend, typmodin, typmodout]) AS f)
+				unnest(ARRAY[typinput, typoutput, typreceive, typsend, typmodin, typmodout]) AS f
+			UNION ALL SELECT atttypid, 'pg_type'::regclass, 'type ' || typname FROM pg_type AS t JOIN own ON objid = t.oid
+				JOIN pg_attribute ON attrelid = typrelid AND attnum > 0)
 		SELECT of, class, oid FROM parts
 		WHERE oid >= 16384 AND NOT EXISTS (SELECT FROM own WHERE classid = class AND objid = parts.oid)});
 }
@@ -96,6 +100,7 @@ subtest 'objects in the way' => sub {
 		'TYPE public.bitvec AS (a int)' => '42710',
 		'DOMAIN public.bitvec AS bytea' => '42710',
 		'TABLE public.bitvec (a int)' => '42710',
+		'TYPE public.bitvec_ball AS (a int)' => '42710',
 		map { ("FUNCTION public.$_ RETURNS bytea LANGUAGE sql AS 'SELECT NULL::bytea'" => '42723') }
 		  'bytea_to_bitvec(bytea)', 'varbit_to_bitvec(varbit)', 'int8_to_bitvec(bigint)', 'uuid_to_bitvec(uuid)',
 		'nphd_compact(regclass, boolean)', 'nphd_index_stats(regclass)', 'nphd_index_lanes(regclass)', 'nphd_check(regclass, boolean)');
@@ -123,8 +128,8 @@ subtest 'hostile objects that are not in the way' => sub {
 	# Same names and operators for any type, in the schema of the extension; and a whole schema of look-alikes that the search path
 	# names first. Each of them tells when it is called.
 	my @functions = qw(bitvec_lt bitvec_le bitvec_eq bitvec_ne bitvec_ge bitvec_gt bitvec_and bitvec_or bitvec_xor bitvec_concat
-	  nphd_distance hamming_distance jaccard_distance compared_bits bitvec_smaller bitvec_larger btequalimage);
-	my %operators = (bitvec_lt => '<', bitvec_eq => '=', bitvec_gt => '>', nphd_distance => '<->', hamming_distance => '<~>', jaccard_distance => '<%>',
+	  nphd_distance hamming_distance jaccard_distance bitvec_in_nphd_ball compared_bits bitvec_smaller bitvec_larger btequalimage);
+	my %operators = (bitvec_lt => '<', bitvec_eq => '=', bitvec_gt => '>', nphd_distance => '<->', bitvec_in_nphd_ball => '<->@', hamming_distance => '<~>', jaccard_distance => '<%>',
 		bitvec_and => '&', bitvec_or => '|');
 	my $trap = "LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RAISE EXCEPTION ''trapped''; END'";
 	my $hostile = '';
@@ -188,6 +193,8 @@ subtest 'ALTER EXTENSION SET SCHEMA with a living index' => sub {
 	my $search = q{SELECT id FROM t ORDER BY code OPERATOR(other.<->) 'aabb'::other.bitvec LIMIT 3};
 	like(sql("SET enable_seqscan = off; EXPLAIN (COSTS OFF) $search"), qr/Index Scan using ti/, 'also where the search path lacks the schema');
 	is(sql("SET enable_seqscan = off; SELECT count(*) FROM ($search) AS nearest"), 3, 'rows come');
+	like(sql("SET enable_seqscan = off; EXPLAIN (COSTS OFF) SELECT id FROM t WHERE other.nphd_within(code, 'aabb', 0.1)"), qr/Index Cond: \(code OPERATOR\(other\.<->\@\)/,
+		'a radius is a condition of the index');
 	is(outcome('postgres', "SELECT code <-> 'aabb' FROM t"), '42883', 'the old name is gone');
 	sql('ALTER DATABASE postgres SET search_path = public, other');
 	index_is_right($node, 't', 'in new sessions');
@@ -208,7 +215,9 @@ subtest 'DROP EXTENSION and CREATE again in one session' => sub {
 		INSERT INTO u SELECT i, int8send(i * 1234567)::bitvec FROM generate_series(501, 600) AS i;
 		SELECT metric, live, pending FROM nphd_index_stats('ui');
 		SELECT array_agg(id) FROM (SELECT id FROM u ORDER BY code <-> int8send(77 * 1234567)::bitvec LIMIT 1) AS nearest;
-		SELECT count(*) FROM (SELECT id FROM u ORDER BY code <-> 'aabb') AS nearest;};
+		SELECT count(*) FROM (SELECT id FROM u ORDER BY code <-> 'aabb') AS nearest;
+		SET enable_bitmapscan = off;
+		EXPLAIN (COSTS OFF) SELECT id FROM u WHERE nphd_within(code, 'aabb', 0.1);};
 	my $result = try_sql($node, 'postgres', qq{
 		SET client_min_messages = warning; SET enable_seqscan = off;
 		SELECT difference('t', test_query(1), 10);
@@ -223,7 +232,7 @@ subtest 'DROP EXTENSION and CREATE again in one session' => sub {
 		ROLLBACK;
 		SELECT count(*) FROM (SELECT id FROM u ORDER BY code <-> 'aabb') AS nearest;
 		DROP EXTENSION nphd CASCADE});
-	my $answers = "nphd|600|100\n{77}\n600";
+	my $answers = "nphd|600|100\n{77}\n600\nIndex Scan using ui on u\n  Index Cond: (code <->\@ '(aabb,0.1)'::bitvec_ball)";
 	is($result, "\n3600|\n1\n$answers\n$answers\n600", 'what depended on it is gone, and a new one is as good');
 	is(sql(q{SELECT count(*) FROM pg_proc WHERE probin LIKE '%nphd'}) . sql(q{SELECT count(*) FROM pg_am WHERE amname = 'nphd'}), '00', 'nothing is left');
 };

@@ -15,7 +15,7 @@ struct Cancelled : std::runtime_error {
 
 /// What a running build tells its owner, and the owner's way to stop it. All members may be used from any thread.
 struct Progress {
-    enum Phase : int { idle = 0, deduplicate, order, partition, prune, connect, upper_levels, done_building };
+    enum Phase : int { idle = 0, deduplicate, order, partition, prune, connect, upper_levels, look_up, done_building };
     std::atomic<int> phase{idle};
     std::atomic<std::uint64_t> done{0};   // nodes handled in this phase
     std::atomic<std::uint64_t> total{0};  // nodes of this phase

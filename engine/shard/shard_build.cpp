@@ -54,6 +54,7 @@ public:
             number_by_bytes();
             collect_postings();
         }
+        add_lookup_tables();
         return std::move(lane_);
     }
 
@@ -167,6 +168,20 @@ private:
             to.links = std::move(from.links);
             from = {};
         }
+    }
+
+    /// After the graph, whose memory is free again.
+    void add_lookup_tables() {
+        LaneRecord& r = lane_.record;
+        const RecordArray codes = RecordArray::plain(lane_.codes.data(), r.record_bytes, r.nodes);
+        if (r.nodes >= options_.directory_threshold)
+            lane_.directory = build_key_directory(codes, threads_, budget_, progress_);
+        if (options_.metric == Metric::jaccard || r.nodes < options_.radius_threshold) return;
+        const RadiusShape shape = radius_shape(r.nodes, r.code_bytes, options_.radius_bits);
+        if (shape.chunks == 0) return;
+        lane_.radius = build_radius_tables(codes, shape, threads_, budget_, progress_);
+        r.chunks = shape.chunks;
+        r.chunk_bits = shape.chunk_bits;
     }
 
     std::unique_ptr<LaneInput> input_;

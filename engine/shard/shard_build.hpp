@@ -20,6 +20,11 @@ struct ShardOptions {
     // worth a graph, longer ones fewer. search_bench, threshold/: the graph is as fast as the scan from 16k..32k codes
     // of 64 bits, 8k..12k of 256 and 4k of 1024 on, where data is clustered at all; building it takes time and space.
     std::uint32_t graph_threshold = 16384;
+    // Lanes with fewer distinct codes have no key directory and no bloom filter: a scan of them takes a microsecond.
+    std::uint32_t directory_threshold = 1024;
+    // Radius tables (not for Jaccard): of lanes with at least so many distinct codes, over the first bits of a code.
+    std::uint32_t radius_threshold = 65536;
+    std::uint32_t radius_bits = 256;  // 0: none
     std::uint64_t seed = 1;
 };
 
@@ -50,8 +55,9 @@ struct ShardSummary {
 };
 
 /// Builds a shard on threads of its own: de-duplicates codes into nodes with posting lists (row ids ascending), numbers
-/// the nodes of lanes with a graph by locality and the others by their bytes, builds graphs. The same input in the same
-/// order and the same options give the same pages, whatever `threads` is. Consumes the input as it goes.
+/// the nodes of lanes with a graph by locality and the others by their bytes, builds graphs and look-up tables. The
+/// same input in the same order and the same options give the same pages, whatever `threads` is. Consumes the input as
+/// it goes.
 class ShardBuild {
 public:
     ShardBuild(std::unique_ptr<ShardInput>, const ShardOptions&, unsigned threads, MemoryBudget&);

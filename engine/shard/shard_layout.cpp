@@ -4,6 +4,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "engine/shard/bloom_filter.hpp"
+
 namespace nphd {
 
 ShardLayout::ShardLayout(std::vector<LaneData> lanes, Metric metric, std::uint64_t seed) : lanes_(std::move(lanes)) {
@@ -13,7 +15,7 @@ ShardLayout::ShardLayout(std::vector<LaneData> lanes, Metric metric, std::uint64
     header_.seed = seed;
 
     std::size_t sections = 0;
-    for (const LaneData& lane : lanes_) sections += 3 + (lane.record.degree ? 1 : 0) + 2 * lane.levels.size();
+    for (const LaneData& lane : lanes_) sections += lane.sections();
     // The tables stand before what they describe, so their place must be known first; they are filled afterwards.
     lane_table_.reserve(lanes_.size());
     section_table_.reserve(sections);
@@ -51,8 +53,24 @@ void ShardLayout::add_lane_sections(LaneData& lane) {
     add_section(SectionKind::posting_offsets, 0, sizeof(std::uint32_t), std::uint64_t{r.nodes} + 1,
                 lane.posting_offsets.data());
     add_section(SectionKind::postings, 0, sizeof(PackedRowId), r.postings, lane.row_ids.data());
+    add_lookup_sections(lane);
     lane.record.first_section = first_section;
     lane.record.sections = static_cast<std::uint32_t>(section_table_.size()) - first_section;
+}
+
+void ShardLayout::add_lookup_sections(const LaneData& lane) {
+    const KeyDirectory& d = lane.directory;
+    if (d.starts.size() != 0) {
+        add_section(SectionKind::bloom_filter, 0, kBloomBlockBytes, d.bloom_blocks, d.bloom.data());
+        add_section(SectionKind::key_directory, 0, sizeof(std::uint32_t), d.starts.size(), d.starts.data());
+        add_section(SectionKind::key_directory, 1, d.nodes.id_bytes(), lane.record.nodes, d.nodes.data());
+    }
+    const RadiusTables& t = lane.radius;
+    if (t.shape.chunks != 0) {
+        add_section(SectionKind::radius_starts, 0, sizeof(std::uint32_t), t.starts.size(), t.starts.data());
+        add_section(SectionKind::radius_nodes, 0, t.nodes.id_bytes(), std::uint64_t{t.shape.chunks} * lane.record.nodes,
+                    t.nodes.data());
+    }
 }
 
 void ShardLayout::add_section(SectionKind kind, std::uint32_t argument, std::uint32_t record_bytes,

@@ -5,6 +5,7 @@
 
 #include "engine/graph/graph.hpp"
 #include "engine/shard/format.hpp"
+#include "engine/shard/lookup_tables.hpp"
 #include "engine/shard/shard_build.hpp"
 
 namespace nphd {
@@ -21,6 +22,13 @@ struct LaneData {
         std::vector<std::uint32_t> links;
     };
     std::vector<Level> levels;
+    KeyDirectory directory;
+    RadiusTables radius;
+
+    std::size_t sections() const noexcept {
+        return 3 + (record.degree != 0 ? 1 : 0) + 2 * levels.size() + (directory.starts.size() != 0 ? 3 : 0) +
+               (radius.shape.chunks != 0 ? 2 : 0);
+    }
 };
 
 /// Assigns pages to header, tables and sections, and writes any of them.
@@ -50,6 +58,7 @@ private:
     void add_section(SectionKind kind, std::uint32_t argument, std::uint32_t record_bytes, std::uint64_t records,
                      const void* data);
     void add_lane_sections(LaneData& lane);
+    void add_lookup_sections(const LaneData& lane);
 
     ShardHeader header_{};
     std::vector<LaneData> lanes_;

@@ -1,7 +1,9 @@
 #include "engine/shard/shard_view.hpp"
 
+#include <bit>
 #include <cstring>
 
+#include "engine/shard/bloom_filter.hpp"
 #include "engine/shard/lane_input.hpp"
 
 namespace nphd {
@@ -99,6 +101,11 @@ private:
             require(r.level_entries[l] > 0 && r.level_entries[l] <= below, "level size out of range");
             below = r.level_entries[l];
         }
+        if (r.chunks != 0) {
+            require(r.chunk_bits >= 1 && r.chunk_bits <= kMaxChunkBits, "chunk width out of range");
+            require(std::uint64_t{r.chunks} * r.chunk_bits <= std::uint64_t{r.code_bytes} * 8,
+                    "chunks beyond the end of the codes");
+        }
         require(std::uint64_t{r.first_section} + r.sections <= header_.sections, "sections outside of their table");
     }
 
@@ -113,6 +120,9 @@ private:
         lane.upper_degree = r.upper_degree;
         lane.prefix_bytes = r.prefix_bytes;
         lane.levels = r.levels;
+        std::memcpy(lane.calibration, r.calibration, sizeof lane.calibration);
+        lane.chunks = r.chunks;
+        lane.chunk_bits = r.chunk_bits;
         const std::uint32_t lane_page = at_page_;
         for (std::uint32_t i = 0; i < r.sections; ++i) {
             const std::uint32_t n = r.first_section + i;
@@ -124,6 +134,10 @@ private:
         require(r.degree == 0 || lane.links.base, "the links are missing");
         for (std::uint32_t l = 0; l < r.levels; ++l)
             require(lane.level[l].entries.base && lane.level[l].links.base, "a level is missing");
+        require(!lane.directory_starts.base == !lane.directory_nodes.base &&
+                    !lane.directory_starts.base == !lane.bloom.base,
+                "a part of the key directory is missing");
+        require(r.chunks == 0 || (lane.chunk_starts.base && lane.chunk_nodes.base), "the radius tables are missing");
         return lane;
     }
 
@@ -146,9 +160,30 @@ private:
             case SectionKind::level_entries:
                 require(s.argument >= 1 && s.argument <= r.levels, "level out of range");
                 return set(lane.level[s.argument - 1].entries, s, sizeof(UpperEntry), r.level_entries[s.argument - 1]);
+            case SectionKind::key_directory:
+                return open_directory(r, s, lane);
+            case SectionKind::bloom_filter:
+                require(s.records >= 1, "a bloom filter without blocks");
+                return set(lane.bloom, s, kBloomBlockBytes, s.records);
+            case SectionKind::radius_starts:
+                require(r.chunks > 0, "radius tables of a lane without chunks");
+                return set(lane.chunk_starts, s, sizeof(std::uint32_t),
+                           std::uint64_t{r.chunks} * ((std::uint64_t{1} << r.chunk_bits) + 1));
+            case SectionKind::radius_nodes:
+                require(r.chunks > 0, "radius tables of a lane without chunks");
+                return set(lane.chunk_nodes, s, node_id_bytes(r.nodes), std::uint64_t{r.chunks} * r.nodes);
             default:
                 return;  // of a later version
         }
+    }
+
+    void open_directory(const LaneRecord& r, const SectionRecord& s, LaneView& lane) {
+        require(s.argument <= 1, "unknown part of a key directory");
+        if (s.argument == 1) return set(lane.directory_nodes, s, node_id_bytes(r.nodes), r.nodes);
+        require(s.records >= 2 && s.records <= (std::uint64_t{1} << 31) + 1 && std::has_single_bit(s.records - 1),
+                "size of the key directory is no power of two");
+        lane.directory_bits = static_cast<std::uint32_t>(std::bit_width(s.records - 1) - 1);
+        set(lane.directory_starts, s, sizeof(std::uint32_t), s.records);
     }
 
     void set(RecordArray& out, const SectionRecord& s, std::uint32_t record_bytes, std::uint64_t records) {

@@ -33,6 +33,8 @@ char* nphdbuildphasename(int64 phase) {
             return name("connecting the graph");
         case Progress::upper_levels:
             return name("building upper levels");
+        case Progress::look_up:
+            return name("building look-up tables");
         case Progress::done_building:
             return name("laying out the shard");
         default:

@@ -156,13 +156,18 @@ void start_search(ScanRun* run, CodeBytes query, int ef_search) {
     guarded([&] { run->search->reset(query, options); });
     for (uint32 i = 0; i < run->n_shards; ++i) {
         CachedShard* shard = run->shards[i];
+        const ShardEntry& entry = run->manifest->shards()[i];
+        if (!options.exact) dead_nodes_prepare(shard, entry);
+        Size base = 0;
         for (const LaneView& lane : shard->view->lanes) {
+            const auto dead_nodes = dead_nodes_of(shard, lane, base);
+            base += dead_nodes_bytes(lane);
             if (metric != Metric::nphd && lane.code_bytes != query.size()) {
                 run->walk_lanes[run->n_walk_lanes++] = {shard, &lane};
                 continue;
             }
             guarded([&] {
-                const auto number = run->search->add_lane(lane, tombstones_of(shard, run->manifest->shards()[i]));
+                const auto number = run->search->add_lane(lane, tombstones_of(shard, entry), dead_nodes);
                 run->lanes[number] = {shard, &lane};
             });
         }

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/search/dead_nodes.hpp"
 #include "engine/search/nearest.hpp"
 #include "engine/shard/shard_build.hpp"
 #include "engine/shard/shard_view.hpp"
@@ -116,25 +117,30 @@ struct Pass {
     double distances = 0;
 };
 
+/// Tombstones of a shard of one lane, and the same by node.
+struct Dead {
+    std::vector<std::uint8_t> postings, nodes;
+};
+
 class Searcher {
 public:
-    Searcher(const CodeSet& queries, std::size_t query_bytes, const ShardView& truth)
+    Searcher(const CodeSet& queries, std::size_t query_bytes, const ShardView& truth, const Dead& dead = {})
         : queries_(queries), bytes_(query_bytes) {
         options_.metric = truth.metric;
         options_.exact = true;
         Pass ignored;
         farthest_.assign(queries.size(), 0xFFFFFFFFu);
-        pass(truth, ignored);
+        pass(truth, ignored, dead);
         options_.exact = false;
     }
     NearestOptions& options() { return options_; }
 
-    void pass(const ShardView& shard, Pass& best) {
+    void pass(const ShardView& shard, Pass& best, const Dead& dead = {}) {
         double hits = 0, distances = 0;
         const double start = cpu_us();
         for (std::uint32_t q = 0; q < queries_.size(); ++q) {
             search_.reset(queries_.code(q).first(bytes_), options_);
-            for (const LaneView& lane : shard.lanes) search_.add_lane(lane, {});
+            for (const LaneView& lane : shard.lanes) search_.add_lane(lane, dead.postings, dead.nodes);
             NearestHit hit{};
             for (std::uint32_t k = 0; k < kNearest;) {
                 if (search_.step(hit) != NearestSearch::Step::hit) continue;
@@ -217,6 +223,36 @@ void exact(benchmark::State& state, const std::string& kind, std::size_t query_b
     state.counters["over_read"] = scan.us / read;
 }
 
+/// A fifth of the rows dead, drawn at random: the graph's time when tombstones are known by posting only and by node
+/// too, both over that without any, and the time that it takes to know them by node.
+void dead(benchmark::State& state, const std::string& kind) {
+    const Prepared& p = prepared(kind);
+    const LaneView& lane = p.shard.in_file.lanes[0];
+    Dead by_posting, by_node;
+    by_posting.postings.assign(lane.postings / 8 + 1, 0);
+    test::TestRandom random(7);
+    for (std::uint32_t i = 0; i < lane.postings; ++i)
+        if (random.below(5) == 0) by_posting.postings[i / 8] |= static_cast<std::uint8_t>(1u << i % 8);
+    by_node.postings = by_posting.postings;
+    by_node.nodes.assign(dead_nodes_bytes(lane), 0);
+    Searcher all(p.data.queries, 32, p.shard.in_heap), living(p.data.queries, 32, p.shard.in_heap, by_posting);
+    Pass without, posting, node;
+    double us = std::numeric_limits<double>::max();
+    for ([[maybe_unused]] auto _ : state) {
+        all.pass(p.shard.in_file, without);
+        living.pass(p.shard.in_file, posting, by_posting);
+        const double start = cpu_us();
+        mark_dead_nodes(lane, by_node.postings, 0, lane.nodes, by_node.nodes.data());
+        us = std::min(us, cpu_us() - start);
+        living.pass(p.shard.in_file, node, by_node);
+    }
+    state.counters["us"] = without.us;
+    state.counters["by_posting_over"] = posting.us / without.us;
+    state.counters["by_node_over"] = node.us / without.us;
+    state.counters["recall"] = node.recall;
+    state.counters["pass_us"] = us;
+}
+
 /// For lanes of `n` codes: the graph's time at default settings, and how many times longer the scan takes.
 void threshold(benchmark::State& state, const std::string& kind, std::uint32_t code_bytes) {
     const auto n = static_cast<std::uint32_t>(state.range(0));
@@ -251,6 +287,7 @@ void register_all() {
                 [=](benchmark::State& s) { exact(s, kind, bytes); });
         }
     }
+    add("dead/clustered", [](benchmark::State& s) { dead(s, "clustered"); });
     for (const std::string kind : {"clustered", "near_duplicates", "uniform"})
         for (const std::uint32_t bytes : {8u, 32u, 128u})
             add("threshold/" + kind + "/" + std::to_string(8 * bytes) + "b",

@@ -2,7 +2,7 @@
 // growth under steady updates, and what is left of a long load, each against something measured in the same run. Run by
 // bench/run, which starts the server. It changes settings of the server by ALTER SYSTEM and resets them at its end.
 //
-//   upkeep [rows] [seed]
+//   upkeep [rows] [seed] [part...]        parts: deletes inserts updates load; all by default
 
 #include "bench/sql_bench.hpp"
 
@@ -56,17 +56,42 @@ double create_index(Connection& db, const std::string& table) {
 
 // ---- Deletes: VACUUM, search afterwards, rewrite, compaction
 
-/// doomed(id, stage): in stage 1 a fifth of the ids, drawn at random, in stage 2 a twentieth, in stage 3 a tenth.
-void draw_doomed(Connection& db, std::uint32_t rows, std::uint64_t seed) {
-    std::vector<std::uint32_t> ids(rows);
+using Ids = std::vector<std::uint32_t>;
+
+/// A fifth of the rows, drawn at random.
+Ids random_fifth(const FamilyData& data, std::uint64_t seed) {
+    Ids ids(data.codes.size());
     std::iota(ids.begin(), ids.end(), 0u);
     TestRandom random(seed);
-    for (std::uint32_t i = rows; i > 1; --i) std::swap(ids[i - 1], ids[random.below(i)]);
+    shuffle(ids, random);
+    ids.resize(ids.size() / 5);
+    return ids;
+}
+
+/// Every fifth family.
+Ids fifth_of_families(const FamilyData& data) {
+    Ids ids;
+    for (std::uint32_t i = 0; i < data.codes.size(); ++i)
+        if (data.family[i] % 5 == 0) ids.push_back(i);
+    return ids;
+}
+
+/// The queries whose family keeps a row.
+CodeSet queries_left(const FamilyData& data, const Ids& doomed) {
+    std::vector<std::uint32_t> members(data.codes.size() / kFamily + 1);
+    for (const std::uint32_t family : data.family) ++members[family];
+    for (const std::uint32_t id : doomed) --members[data.family[id]];
+    CodeSet kept(kCodeBytes);
+    for (std::uint32_t i = 0; i < data.queries.size(); ++i)
+        if (members[data.query_family[i]] > 0) kept.add(data.queries.code(i));
+    return kept;
+}
+
+/// doomed(id, stage): all but the last of these ids in stage 1, the last in stage 2.
+void load_doomed(Connection& db, const Ids& ids) {
     std::string lines;
-    for (std::uint32_t i = 0; i < rows * 7 / 20; ++i) {
-        const int stage = i < rows / 5 ? 1 : i < rows / 4 ? 2 : 3;
-        lines += std::to_string(ids[i]) + '\t' + std::to_string(stage) + '\n';
-    }
+    for (std::size_t i = 0; i < ids.size(); ++i)
+        lines += std::to_string(ids[i]) + (i + 1 < ids.size() ? "\t1\n" : "\t2\n");
     db.run("DROP TABLE IF EXISTS doomed");
     db.run("CREATE TABLE doomed (id int4 PRIMARY KEY, stage int4 NOT NULL)");
     db.copy("doomed", lines);
@@ -75,6 +100,12 @@ void draw_doomed(Connection& db, std::uint32_t rows, std::uint64_t seed) {
 
 void delete_stage(Connection& db, const std::string& table, int stage) {
     db.run("DELETE FROM " + table + " AS t USING doomed AS d WHERE t.id = d.id AND d.stage = " + std::to_string(stage));
+}
+
+/// One in `of` of the rows that are left, drawn at random.
+void delete_share(Connection& db, const std::string& table, int of) {
+    db.run("DELETE FROM " + table + " WHERE id IN (SELECT id FROM " + table + " ORDER BY hashint4(id) LIMIT (SELECT " +
+           "count(*) / " + std::to_string(of) + " FROM " + table + "))");
 }
 
 /// Seconds of VACUUM with the table and its primary key in memory and nothing left to write from before.
@@ -89,42 +120,37 @@ double vacuum_seconds(Connection& db, const std::string& table) {
     return seconds_of(db, "VACUUM (INDEX_CLEANUP ON, PARALLEL 0) " + table);
 }
 
-struct Pair {
-    SearchFigures aged;
-    double still_us;
+/// Median of the searches of `one` over that of the same searches of `other`, in turns in one session.
+struct Turns {
+    double one_us, ratio;
 };
 
-/// The same queries in turns in one session against `aged`, whose search is prepared, and its copy `still`.
-Pair search_both(Connection& db, const CodeSet& queries) {
+Turns search_in_turns(Connection& db, const std::string& one, const std::string& other, const CodeSet& queries) {
     static constexpr int kPasses = 6;
-    std::vector<double> aged_times, still_times, aged_recall;
+    prepare_search(db, one);
+    db.prepare("nearest_other", ("SELECT id FROM " + other + " ORDER BY code <-> $1::bitvec LIMIT 10").c_str());
+    std::vector<double> one_times, other_times;
     for (int pass = 0; pass < kPasses; ++pass) {
-        if (pass == 1) aged_times.clear(), still_times.clear();  // the first warms caches and mappings
+        if (pass == 1) one_times.clear(), other_times.clear();  // the first warms caches and mappings
         for (std::uint32_t i = 0; i < queries.size(); ++i) {
             const std::string query = hex(queries.code(i));
             for (const bool first : {true, false}) {
-                const bool is_aged = first == ((i + static_cast<std::uint32_t>(pass)) % 2 == 0);
+                const bool is_one = first == ((i + static_cast<std::uint32_t>(pass)) % 2 == 0);
                 const double start = now();
-                db.execute(is_aged ? "nearest" : "nearest_still", query);
-                (is_aged ? aged_times : still_times).push_back((now() - start) * 1e6);
+                db.execute(is_one ? "nearest" : "nearest_other", query);
+                (is_one ? one_times : other_times).push_back((now() - start) * 1e6);
             }
         }
     }
-    for (std::uint32_t i = 0; i < std::min(kRecallQueries, queries.size()); ++i)
-        aged_recall.push_back(recall(db, hex(queries.code(i))));
-    return {{median(aged_times), mean(aged_recall)}, median(still_times)};
+    return {median(one_times), median(one_times) / median(other_times)};
 }
 
-/// Those of which some row is left within three times the noise that separates two members of a family.
-CodeSet with_family(Connection& db, const CodeSet& queries) {
-    CodeSet kept(kCodeBytes);
-    db.run("SET nphd.exact = on");
-    for (std::uint32_t i = 0; i < queries.size(); ++i) {
-        const auto distances = db.execute("nearest_distance", hex(queries.code(i)));
-        if (std::strtod(distances.front().c_str(), nullptr) <= 6 * kNoise) kept.add(queries.code(i));
-    }
-    db.run("SET nphd.exact = off");
-    return kept;
+double mean_recall(Connection& db, const std::string& table, const CodeSet& queries) {
+    prepare_search(db, table);
+    std::vector<double> recalls;
+    for (std::uint32_t i = 0; i < std::min(kRecallQueries, queries.size()); ++i)
+        recalls.push_back(recall(db, hex(queries.code(i))));
+    return mean(recalls);
 }
 
 /// Ends the worker that VACUUM started, so that its work is left to whoever is measured.
@@ -134,16 +160,85 @@ void end_worker(Connection& db) {
     wait_for_workers(db);
 }
 
-void measure_rewrite(Connection& db, std::uint32_t rows, double build_rate) {
+/// VACUUM of a table with the index between two of copies without.
+void measure_vacuum(Connection& db, std::uint32_t rows) {
+    const double bare_first = vacuum_seconds(db, "bare_first");
+    const double indexed = vacuum_seconds(db, "aged");
+    const double bare_last = vacuum_seconds(db, "bare_last");
+    const double index_part = indexed - (bare_first + bare_last) / 2;
+    row("VACUUM of the table without the index, first time, seconds", "%.2f", bare_first, "");
+    row("VACUUM of the table with the index, seconds", "%.2f", indexed, "");
+    row("VACUUM of the table without the index, second time, seconds", "%.2f", bare_last, "");
+    row("index part, seconds", "%.2f", index_part, "< 5 for 10^6 rows");
+    row("index part, of the VACUUM without", "%.2f", index_part / (indexed - index_part), "");
+    row("postings asked a second", "%.0f", rows / index_part, "");
+    row("dead entries, of all", "%.3f", stat(db, "dead", "aged_nphd") / rows, "");
+}
+
+/// What a search of `aged` finds and takes, against before, and against `bare_first`, whose index is fresh.
+void measure_search(Connection& db, const CodeSet& queries, double recall_before, double ratio_before) {
+    const double recall_now = mean_recall(db, "aged", queries);
+    row("recall@10", "%.3f", recall_now, "");
+    row("recall over before", "%.3f", recall_now / recall_before, ">= 0.95");
+    const Turns still = search_in_turns(db, "aged", "still", queries);
+    row("median, us", "%.0f", still.one_us, "");
+    row("median over the copy's", "%.3f", still.ratio, "");
+    row("latency over before", "%.3f", still.ratio / ratio_before, "<= 1.05");
+    row("latency over that of a fresh index of the same rows", "%.3f",
+        search_in_turns(db, "aged", "bare_first", queries).ratio, "");
+}
+
+/// Deletes the rows `doomed`, a fifth: all but one, which leaves the shard below the share at which it is rewritten,
+/// and then the last, with which VACUUM starts a worker. Leaves the tables for more. Returns codes a second of CREATE
+/// INDEX.
+double delete_fifth(Connection& db, const FamilyData& data, const Ids& doomed, const std::string& what) {
+    const std::uint32_t rows = data.codes.size();
+    background(db, false);
+    load_doomed(db, doomed);
+    for (const char* table : {"aged", "still", "bare_first", "bare_last"}) load(db, table, data.codes, false);
+    create_index(db, "still");
+    const double build_rate = rows / create_index(db, "aged");
+    const CodeSet queries = queries_left(data, doomed);
+    const double ratio_before = search_in_turns(db, "aged", "still", queries).ratio;
+    const double recall_before = mean_recall(db, "aged", queries);
+
+    table_head((what + ": VACUUM, no rewrite due").c_str());
+    for (const char* table : {"aged", "bare_first", "bare_last"}) delete_stage(db, table, 1);
+    measure_vacuum(db, rows);
+
+    table_head((what + ": near-duplicate queries after the VACUUM, in turns with a copy that keeps all rows").c_str());
+    create_index(db, "bare_first");
+    row("queries whose family is left", "%.0f", queries.size(), "");
+    row("recall@10 before", "%.3f", recall_before, "");
+    row("recall@10 of a fresh index of the rows left", "%.3f", mean_recall(db, "bare_first", queries), "");
+    row("median over the copy's, before", "%.3f", ratio_before, "");
+    row("fresh index of the rows left, over before", "%.3f",
+        search_in_turns(db, "bare_first", "still", queries).ratio / ratio_before, "");
+    measure_search(db, queries, recall_before, ratio_before);
+
+    table_head((what + ": the same after the rewrite that VACUUM started").c_str());
     delete_stage(db, "aged", 2);
+    background(db, true);
+    db.run("VACUUM (INDEX_CLEANUP ON) aged");
+    background(db, false);
+    const double start = now();
+    wait_for_workers(db);
+    row("worker at its end after the VACUUM, seconds", "%.1f", now() - start, "");
+    row("dead entries", "%.0f", stat(db, "dead", "aged_nphd"), "0");
+    measure_search(db, queries, recall_before, ratio_before);
+    return build_rate;
+}
+
+void measure_rewrite(Connection& db, double build_rate) {
+    delete_share(db, "aged", 5);
     background(db, true);  // VACUUM leaves the rewrite to a worker
     db.run("VACUUM aged");
     background(db, false);
     end_worker(db);
-    const double dead = stat(db, "dead", "aged_nphd");
-    row("dead entries before the rewrite, of all", "%.3f", dead / rows, "");
+    const double dead = stat(db, "dead", "aged_nphd"), live = stat(db, "live", "aged_nphd");
+    row("dead entries before the rewrite, of all", "%.3f", dead / (live + dead), "");
     const double seconds = seconds_of(db, "SELECT nphd_compact('aged_nphd')");
-    const double rate = (rows - dead) / seconds;
+    const double rate = live / seconds;
     row("rewrite by nphd_compact(), one thread, seconds", "%.2f", seconds, "");
     row("living rows rewritten a second", "%.0f", rate, "");
     row("this rate over that of CREATE INDEX", "%.2f", rate / build_rate, "");
@@ -169,8 +264,8 @@ void compact_and_reindex(Connection& db) {
 
 void measure_full_compaction(Connection& db, const CodeSet& more, std::uint32_t rows) {
     const std::uint32_t folded = more.size() * 4 / 5;
-    table_head("Compaction after the rewrite, 10 % more deletes and 5 % of new rows");
-    delete_stage(db, "aged", 3);
+    table_head("Compaction after the rewrite, a tenth deleted and 5 % of new rows");
+    delete_share(db, "aged", 10);
     db.copy("aged", copy_lines(more, 0, folded, rows, false));
     db.run("VACUUM aged");
     db.copy("aged", copy_lines(more, folded, more.size(), rows, false));
@@ -180,58 +275,12 @@ void measure_full_compaction(Connection& db, const CodeSet& more, std::uint32_t 
     compact_and_reindex(db);
 }
 
-void measure_deletes(Connection& db, const nphd::test::DataSet& data, const CodeSet& more, std::uint64_t seed) {
-    const std::uint32_t rows = data.codes.size();
-    db.run("SET max_parallel_maintenance_workers = 0");
-    background(db, false);
-    draw_doomed(db, rows, seed);
-    for (const char* table : {"aged", "still", "bare_first", "bare_last"}) load(db, table, data.codes, false);
-    create_index(db, "still");
-    const double build_rate = rows / create_index(db, "aged");
-    prepare_search(db, "aged");
-    db.prepare("nearest_still", "SELECT id FROM still ORDER BY code <-> $1::bitvec LIMIT 10");
-    const Pair before = search_both(db, data.queries);
-
-    table_head("VACUUM after deleting 20 % of the rows at random, no rewrite due");
-    for (const char* table : {"aged", "bare_first", "bare_last"}) delete_stage(db, table, 1);
-    const double bare_first = vacuum_seconds(db, "bare_first");
-    const double indexed = vacuum_seconds(db, "aged");
-    const double bare_last = vacuum_seconds(db, "bare_last");
-    const double index_part = indexed - (bare_first + bare_last) / 2;
-    row("VACUUM of the table without the index, first time, seconds", "%.2f", bare_first, "");
-    row("VACUUM of the table with the index, seconds", "%.2f", indexed, "");
-    row("VACUUM of the table without the index, second time, seconds", "%.2f", bare_last, "");
-    row("index part, seconds", "%.2f", index_part, "< 5 for 10^6 rows");
-    row("index part, of the VACUUM without", "%.2f", index_part / (indexed - index_part), "");
-    row("postings asked a second", "%.0f", rows / index_part, "");
-    row("dead entries, of all", "%.3f", stat(db, "dead", "aged_nphd") / rows, "");
-
-    table_head(
-        "Near-duplicate queries before the deletes and after the VACUUM, in turns with a copy that keeps all rows");
-    const CodeSet queries = with_family(db, data.queries);
-    const Pair after = search_both(db, queries);
-    row("queries whose family died out", "%.0f", data.queries.size() - queries.size(), "");
-    row("recall@10 before", "%.3f", before.aged.recall, "");
-    row("recall@10 after", "%.3f", after.aged.recall, "");
-    row("recall after over before", "%.3f", after.aged.recall / before.aged.recall, ">= 0.95");
-    row("median before, us", "%.0f", before.aged.microseconds, "");
-    row("median after, us", "%.0f", after.aged.microseconds, "");
-    const double ratio_before = before.aged.microseconds / before.still_us;
-    const double ratio_after = after.aged.microseconds / after.still_us;
-    row("median over the copy's, before", "%.3f", ratio_before, "");
-    row("median over the copy's, after", "%.3f", ratio_after, "");
-    row("latency after over before", "%.3f", ratio_after / ratio_before, "<= 1.05");
-    // The same rows without the dead ones: what the marks cost, apart from what it costs that families are smaller.
-    create_index(db, "bare_first");
-    prepare_search(db, "aged");
-    db.prepare("nearest_still", "SELECT id FROM bare_first ORDER BY code <-> $1::bitvec LIMIT 10");
-    const Pair fresh = search_both(db, queries);
-    row("median after over that of a fresh index of the rows left", "%.3f", fresh.aged.microseconds / fresh.still_us,
-        "");
-
-    table_head("Rewrite of a shard of which a quarter is dead");
-    measure_rewrite(db, rows, build_rate);
-    measure_full_compaction(db, more, rows);
+void measure_deletes(Connection& db, const FamilyData& data, const CodeSet& more, std::uint64_t seed) {
+    delete_fifth(db, data, fifth_of_families(data), "A fifth of the families deleted");
+    const double build_rate = delete_fifth(db, data, random_fifth(data, seed), "A fifth deleted at random");
+    table_head("Rewrite of a shard of which a fifth is dead");
+    measure_rewrite(db, build_rate);
+    measure_full_compaction(db, more, data.codes.size());
     for (const char* table : {"aged", "still", "bare_first", "bare_last", "doomed"})
         db.run(std::string("DROP TABLE ") + table);
 }
@@ -393,6 +442,7 @@ void measure_latency(Connection& db, bool copy, bool synchronous_commit, const C
 
 void measure_latencies(Connection& db, const CodeSet& more) {
     load(db, "traffic_rows", more, false);
+    background(db, false);
     db.run("DROP TABLE IF EXISTS traffic");
     db.run("CREATE TABLE traffic (id int8 GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, code bitvec NOT NULL)");
     pending_limit(db, "256kB");
@@ -505,31 +555,41 @@ void measure_load(Connection& db, const nphd::test::DataSet& data, std::uint32_t
 int main(int argc, char** argv) {
     const auto rows = static_cast<std::uint32_t>(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1000000) / 100 * 100;
     const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 7;
+    const auto wanted = [&](const char* part) {
+        return argc <= 3 || std::find(argv + 3, argv + argc, std::string(part)) != argv + argc;
+    };
 
     Connection db;
     db.run("SET client_min_messages = warning");
     db.run("CREATE EXTENSION IF NOT EXISTS nphd");
     db.run("LOAD 'nphd'");
     db.run("SET maintenance_work_mem = '2GB'");
+    db.run("SET max_parallel_maintenance_workers = 0");
     db.run("ALTER SYSTEM SET autovacuum = off");
     db.run("SELECT pg_reload_conf(), pg_sleep(0.2)");
     std::fprintf(stderr, "making %u codes, seed %lu\n", rows, static_cast<unsigned long>(seed));
     const auto data = make_data(rows, kQueries, seed);
-    const auto twentieth = make_data(rows / 20, 1, seed + 100), tenth = make_data(rows / 10, 1, seed + 200),
-               quarter = make_data(rows / 4, 1, seed + 300);
 
     std::printf("\n%u codes of 256 bits, near-duplicate families of %u in clusters, seed %lu\n", rows, kFamily,
                 static_cast<unsigned long>(seed));
-    measure_deletes(db, data, twentieth.codes, seed);
-    std::printf("\nTable of %u rows, nphd.pending_limit = 256kB, two connections without a pause for 8 s\n", rows / 4);
-    measure_latencies(db, quarter.codes);
-    table_head("30 rounds of updating a third of a table, VACUUM after each, background on");
-    std::printf("| rows | %u | |\n", rows / 10);
-    measure_updates(db, tenth.codes, seed);
-    table_head("The rows loaded by COPY in batches of 1,000, background on, against one shard");
-    measure_load(db, data, rows, 0);
-    table_head("The same at 20,000 rows a second, half of the rows");
-    measure_load(db, data, rows / 2, 20000);
+    if (wanted("deletes")) measure_deletes(db, data, make_data(rows / 20, 1, seed + 100).codes, seed);
+    if (wanted("inserts")) {
+        std::printf("\nTable of %u rows, nphd.pending_limit = 256kB, two connections without a pause for 8 s\n",
+                    rows / 4);
+        measure_latencies(db, make_data(rows / 4, 1, seed + 300).codes);
+    }
+    if (wanted("updates")) {
+        table_head("30 rounds of updating a third of a table, VACUUM after each, background on");
+        std::printf("| rows | %u | |\n", rows / 10);
+        measure_updates(db, make_data(rows / 10, 1, seed + 200).codes, seed);
+    }
+    if (wanted("load")) {
+        background(db, true);
+        table_head("The rows loaded by COPY in batches of 1,000, background on, against one shard");
+        measure_load(db, data, rows, 0);
+        table_head("The same at 20,000 rows a second, half of the rows");
+        measure_load(db, data, rows / 2, 20000);
+    }
     db.run("ALTER SYSTEM RESET autovacuum");
     db.run("ALTER SYSTEM RESET nphd.pending_limit");
     db.run("SELECT pg_reload_conf()");

@@ -32,6 +32,19 @@ SELECT sum(dead) FROM nphd_index_lanes('am_functions_code');
 INSERT INTO am_functions (code) SELECT made_code(i, 16) FROM generate_series(2001, 2010) AS i;
 DELETE FROM am_functions WHERE code = made_code(2001, 16);
 SELECT nphd_compact('am_functions_code') AS folded;
+-- VACUUM has a shard rewritten once a fifth of its postings is dead, not before.
+CREATE TABLE am_functions_fifth AS SELECT i AS id, made_code(i, 16) AS code FROM generate_series(1, 100) AS i;
+ALTER TABLE am_functions_fifth SET (autovacuum_enabled = off);
+CREATE INDEX am_functions_fifth_code ON am_functions_fifth USING nphd (code);
+DELETE FROM am_functions_fifth WHERE id <= 19;
+SELECT settle() \g /dev/null
+VACUUM am_functions_fifth;
+SELECT shards, live, dead FROM nphd_index_stats('am_functions_fifth_code');
+DELETE FROM am_functions_fifth WHERE id = 20;
+SELECT settle() \g /dev/null
+VACUUM (INDEX_CLEANUP on) am_functions_fifth;
+SELECT shards, live, dead FROM nphd_index_stats('am_functions_fifth_code');
+DROP TABLE am_functions_fifth;
 -- Of NULL: NULL, no rows.
 SELECT nphd_compact(NULL) IS NULL AS compact, nphd_index_stats(NULL) IS NULL AS stats, (SELECT count(*) FROM nphd_index_lanes(NULL)) AS lanes;
 -- In a join, more than once, in one statement with a change.

@@ -97,7 +97,18 @@ SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM am_recall ORDER BY code
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM am_recall ORDER BY code <%> made_code(-5)) AS nearest;
 DROP INDEX am_recall_hamming, am_recall_jaccard;
 
--- After deletes: the dead do not take the places of the living.
+-- After deletes: the dead do not take the places of the living, whether they are still in the shard,
+DELETE FROM am_recall WHERE id % 10 = 0;
+SELECT settle() \g /dev/null
+VACUUM am_recall;
+SELECT recall(related) >= 0.95 AS related, recall(short) >= 0.90 AS short FROM am_queries;
+DELETE FROM am_recall WHERE id % 20 = 1;
+SELECT settle() \g /dev/null
+VACUUM am_recall;
+SELECT recall(related) >= 0.95 AS related, recall(short) >= 0.90 AS short FROM am_queries;
+SELECT live, dead FROM nphd_index_stats('am_recall_code');
+SELECT lost_codes(5) <= 5 AS found_again;
+-- or so many that it is rewritten.
 DELETE FROM am_recall WHERE id % 10 < 7;
 VACUUM am_recall;
 SELECT recall(related) >= 0.95 AS related, recall(short) >= 0.90 AS short FROM am_queries;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/search/dead_nodes.hpp"
+
 namespace nphd {
 
 void QueryWords::assign(std::span<const std::uint8_t> query) {
@@ -32,25 +34,10 @@ std::int64_t LaneQuery::raw_within(double radius) const noexcept {
     return raw;
 }
 
-bool LaneQuery::live(NodeId node, std::uint64_t& work) const noexcept {
+bool LaneQuery::has_live_posting(NodeId node, std::uint64_t& work) const noexcept {
     LaneView::PostingRange range;
-    if (!view->posting_range(node, range) || range.begin == range.end) return false;
-    std::uint64_t bit = view->posting_base + range.begin;
-    const std::uint64_t end = view->posting_base + range.end, known = std::uint64_t{dead.size()} * 8;
-    if (end > known) return true;  // postings beyond the bitmap are alive
-    while (bit < end) {
-        if (bit % 8 == 0 && end - bit >= 64) {
-            std::uint64_t word;
-            std::memcpy(&word, dead.data() + bit / 8, 8);
-            if (~word != 0) return true;
-            bit += 64;
-            ++work;
-        } else {
-            if ((dead[bit / 8] >> bit % 8 & 1) == 0) return true;
-            ++bit;
-        }
-    }
-    return false;
+    return view->posting_range(node, range) && range.begin != range.end &&
+           !all_dead(dead, view->posting_base + range.begin, view->posting_base + range.end, work);
 }
 
 }  // namespace nphd

@@ -13,7 +13,8 @@ namespace nphd {
 /// Raw distances (see Kernels) order the nodes of the lane; keys order the nodes of all lanes.
 struct LaneQuery {
     const LaneView* view = nullptr;
-    std::span<const std::uint8_t> dead;
+    std::span<const std::uint8_t> dead;        // by posting of the shard
+    std::span<const std::uint8_t> dead_nodes;  // the same by node; empty: not known
     const Kernels* kernels = nullptr;
     Probe probe;
     Metric metric = Metric::nphd;
@@ -59,7 +60,13 @@ struct LaneQuery {
 
     /// Whether a posting of the node is no tombstone; adds to `work` what it took beyond a constant. A node with a
     /// malformed range has no posting.
-    bool live(NodeId node, std::uint64_t& work) const noexcept;
+    bool live(NodeId node, std::uint64_t& work) const noexcept {
+        if (!dead_nodes.empty()) return (dead_nodes[node / 8] >> node % 8 & 1) == 0;
+        return has_live_posting(node, work);
+    }
+
+private:
+    bool has_live_posting(NodeId node, std::uint64_t& work) const noexcept;
 };
 
 /// Room for one batch of nodes, shared by all lanes of a search; what it holds ends with the batch.

@@ -143,12 +143,14 @@ void NearestSearch::reset(std::span<const std::uint8_t> query, const NearestOpti
     s.next_late = 0;
 }
 
-std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std::uint8_t> dead) {
+std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std::uint8_t> dead,
+                                      std::span<const std::uint8_t> dead_nodes) {
     State& s = *state_;
     if (s.used == s.lanes.size()) s.lanes.push_back(std::make_unique<LaneSearch>());
     LaneSearch& lane = *s.lanes[s.used];
     lane.query.view = &view;
     lane.query.dead = dead;
+    lane.query.dead_nodes = dead_nodes;
     lane.query.kernels = &kernels();
     lane.query.metric = s.options.metric;
     s.query.aim(view.code_bytes, lane.query);

@@ -53,10 +53,12 @@ public:
 
     /// Starts over for a query of any length (0 included).
     void reset(std::span<const std::uint8_t> query, const NearestOptions&);
-    /// The view and the bitmap must stay as they are until the next reset. `dead`: bit p (of byte p / 8, lowest first)
-    /// set: posting posting_base + p ... of the *shard* is a tombstone; an empty span: none. Lanes of another length
-    /// than the query are valid under NPHD only.
-    std::uint32_t add_lane(const LaneView&, std::span<const std::uint8_t> dead);
+    /// The view and the bitmaps must stay as they are until the next reset, but for further bits that get set. `dead`:
+    /// bit p (of byte p / 8, lowest first) set: posting p of the *shard* is a tombstone; an empty span: none.
+    /// `dead_nodes`: the same by node of the lane (see mark_dead_nodes), which is faster; an empty span: not known.
+    /// Lanes of another length than the query are valid under NPHD only.
+    std::uint32_t add_lane(const LaneView&, std::span<const std::uint8_t> dead,
+                           std::span<const std::uint8_t> dead_nodes = {});
 
     enum class Step { hit, more, end };
     /// Does a bounded amount of work (at most a few milliseconds): a hit, or more work to do, or nothing left.

@@ -31,13 +31,18 @@ void start_ordered(ScanRun* run, const NearestOptions& given) {
     guarded([&] { search->reset(run->query, options); });
     for (uint32 i = 0; i < run->n_shards; ++i) {
         CachedShard* shard = run->shards[i];
+        const ShardEntry& entry = run->manifest->shards()[i];
+        if (!options.exact) dead_nodes_prepare(shard, entry);
+        Size base = 0;
         for (const LaneView& lane : shard->view->lanes) {
+            const auto dead_nodes = dead_nodes_of(shard, lane, base);
+            base += dead_nodes_bytes(lane);
             if (!comparable_in(run, lane.code_bytes)) {
                 run->whole_lanes[run->n_whole_lanes++] = {shard, &lane, 0, {}};
                 continue;
             }
             guarded([&] {
-                const auto number = search->add_lane(lane, tombstones_of(shard, run->manifest->shards()[i]));
+                const auto number = search->add_lane(lane, tombstones_of(shard, entry), dead_nodes);
                 run->lanes[number] = {shard, &lane, 0, {}};
                 run->n_lanes = number + 1;
             });

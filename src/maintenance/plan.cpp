@@ -6,7 +6,7 @@
 
 namespace nphd {
 
-// A shard with more dead postings than one in kDeadShare is rewritten.
+// A shard of whose postings one in kDeadShare or more is dead is rewritten.
 static constexpr uint64 kDeadShare = 5;
 static constexpr uint64 kAbsorbFactor = 2;
 // A fold by a worker rewrites at most so many rows for each that it folds; merges come when nothing waits to be folded.
@@ -33,11 +33,11 @@ ShardLoads shard_loads(Relation index, const MetaPage& meta, const ManifestDraft
     return loads;
 }
 
-static bool mostly_dead(const ShardLoad& load) {
-    return (load.entry->postings - load.live) * kDeadShare > load.entry->postings;
-}
-
 static bool has_dead(const ShardLoad& load) { return load.live < load.entry->postings; }
+
+static bool rewrite_is_due(const ShardLoad& load) {
+    return has_dead(load) && (load.entry->postings - load.live) * kDeadShare >= load.entry->postings;
+}
 
 // How many of the smallest shards to take to `rows` other ones; *rows becomes the sum, at most `most`.
 static uint32 absorbable(const ShardLoads& loads, uint64* rows, uint64 most) {
@@ -78,7 +78,7 @@ List* shards_to_rebuild(const ShardLoads& loads, Goal goal, uint64 pending_rows,
     uint64 rows = pending_rows;
     const uint64 most = goal == Goal::due && have_segments ? kFoldFactor * pending_rows : kMostRows;
     for (uint32 i = 0; i < loads.n; ++i)
-        if (mostly_dead(loads.shards[i]) && rows + loads.shards[i].live <= most) {
+        if (rewrite_is_due(loads.shards[i]) && rows + loads.shards[i].live <= most) {
             chosen = lappend(chosen, loads.shards[i].entry);
             rows += loads.shards[i].live;
         }

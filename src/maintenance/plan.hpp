@@ -24,7 +24,7 @@ ShardLoads shard_loads(Relation index, const MetaPage& meta, const ManifestDraft
 /// Every query searches every shard, so their number must stay small, and each row must not be rewritten often. A
 /// rebuild takes along every shard of at most twice the rows that it has already, smallest first. What remains is more
 /// than twice as large, so the number of shards grows with the logarithm of the rows, and so does the number of times
-/// that a row is rewritten. Shards with more than a fifth of dead postings are always taken.
+/// that a row is rewritten. Shards of whose postings a fifth or more is dead are always taken.
 List* shards_to_rebuild(const ShardLoads& loads, Goal goal, uint64 pending_rows, bool have_segments);
 
 }  // namespace nphd

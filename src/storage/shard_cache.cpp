@@ -230,6 +230,36 @@ CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntr
     return found;
 }
 
+// Of a mapped shard that moved it makes nonsense, and that does no harm: no later manifest names the shard, and whoever
+// searches it now finds out before handing out anything.
+void dead_nodes_prepare(CachedShard* shard, const ShardEntry& entry) {
+    // A search without the bitmap takes about as much longer as so many nodes take here.
+    static constexpr uint64 kNodesPerSearch = 1024;
+    static constexpr uint32 kSlice = 1 << 18;
+    if (shard->dead == 0 || (shard->dead_nodes != nullptr && shard->dead_in_nodes == shard->dead)) return;
+    if (++shard->searches_without <= shard->view->nodes / kNodesPerSearch) return;
+    Size bytes = 0;
+    for (const LaneView& lane : shard->view->lanes) bytes += dead_nodes_bytes(lane);
+    if (shard->dead_nodes == nullptr)
+        shard->dead_nodes =
+            static_cast<uint8*>(MemoryContextAllocExtended(shard->context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    uint8* at = shard->dead_nodes;
+    for (const LaneView& lane : shard->view->lanes) {
+        for (uint32 first = 0; first < lane.nodes; first += Min(kSlice, lane.nodes - first)) {
+            CHECK_FOR_INTERRUPTS();
+            // The search will say so if the shard cannot be read.
+            if (!survives_sigbus([&] {
+                    mark_dead_nodes(lane, tombstones_of(shard, entry), first, first + Min(kSlice, lane.nodes - first),
+                                    at);
+                }))
+                return;
+        }
+        at += dead_nodes_bytes(lane);
+    }
+    shard->dead_in_nodes = shard->dead;
+    shard->searches_without = 0;
+}
+
 void shard_cache_sweep(Relation index, const Manifest* manifest) {
     for (CachedShard** link = &cache; *link != nullptr;) {
         CachedShard* shard = *link;

@@ -4,6 +4,7 @@
 
 #include "src/storage/manifest.hpp"
 
+#include "engine/search/dead_nodes.hpp"
 #include "engine/shard/shard_view.hpp"
 
 namespace nphd {
@@ -24,6 +25,10 @@ struct CachedShard {
     uint8* tombstones;  // tombstone_pages * kPageDataBytes bytes
     uint64 tombstone_epoch;
     uint64 dead;
+    // The same by node, once enough searches asked for it: what costs one of them a pass over the shard pays for many.
+    uint8* dead_nodes;     // null or, for each lane, dead_nodes_bytes()
+    uint64 dead_in_nodes;  // postings that were dead when it was made; bits only ever get set
+    uint64 searches_without;
     // Who uses it.
     int users;
     bool stale;  // the relation's cache entry was invalidated, or the manifest no longer lists it
@@ -51,6 +56,15 @@ inline bool posting_dead(const CachedShard* shard, uint64 posting) {
 inline std::span<const std::uint8_t> tombstones_of(const CachedShard* shard, const ShardEntry& entry) {
     if (shard->dead == 0) return {};
     return {shard->tombstones, entry.tombstone_pages * kPageDataBytes};
+}
+
+/// To be called once for each search of the shard's graphs: makes the bitmaps of dead nodes when it is time.
+void dead_nodes_prepare(CachedShard* shard, const ShardEntry& entry);
+
+/// The bitmap of the lane, `base` being the bytes of those before it, for the engine: empty when it is not known.
+inline std::span<const std::uint8_t> dead_nodes_of(const CachedShard* shard, const LaneView& lane, Size base) {
+    if (shard->dead_nodes == nullptr || shard->dead_in_nodes != shard->dead) return {};
+    return {shard->dead_nodes + base, dead_nodes_bytes(lane)};
 }
 
 }  // namespace nphd

@@ -182,8 +182,12 @@ TEST(SearchDamage, NodesWithMalformedPostingsAreLeftOut) {
             spoiled += 2;  // the end of one list is the start of the next
         }
         NearestSearch search;
-        begin(search, data.queries.code(0), lanes_of(shard->view), {});
-        EXPECT_EQ(take(search, ~std::size_t{0}).size(), lane.nodes - spoiled);
+        auto lanes = lanes_of(shard->view);
+        for (const bool known : {false, true}) {
+            if (known) find_dead_nodes(lanes);
+            begin(search, data.queries.code(0), lanes, {});
+            EXPECT_EQ(take(search, ~std::size_t{0}).size(), lane.nodes - spoiled);
+        }
     }
 }
 

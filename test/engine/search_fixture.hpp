@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/search/dead_nodes.hpp"
 #include "engine/search/nearest.hpp"
 #include "test/engine/shard_fixture.hpp"
 
@@ -13,12 +14,21 @@ namespace nphd::test {
 struct SearchedLane {
     const LaneView* view;
     std::span<const std::uint8_t> dead;
+    std::vector<std::uint8_t> dead_nodes = {};  // empty: not known
 };
 
 inline std::vector<SearchedLane> lanes_of(const ShardView& shard, std::span<const std::uint8_t> dead = {}) {
     std::vector<SearchedLane> out;
     for (const LaneView& lane : shard.lanes) out.push_back({&lane, dead});
     return out;
+}
+inline void find_dead_nodes(std::vector<SearchedLane>& lanes) {
+    for (SearchedLane& lane : lanes) {
+        lane.dead_nodes.assign(dead_nodes_bytes(*lane.view), 0);
+        const NodeId part = lane.view->nodes / 3;
+        mark_dead_nodes(*lane.view, lane.dead, part, lane.view->nodes, lane.dead_nodes.data());
+        mark_dead_nodes(*lane.view, lane.dead, 0, part, lane.dead_nodes.data());
+    }
 }
 /// Only the lanes that Hamming and Jaccard can compare with the query.
 inline std::vector<SearchedLane> lanes_of_length(const ShardView& shard, std::size_t bytes,
@@ -33,7 +43,8 @@ inline void begin(NearestSearch& search, CodeBytes query, const std::vector<Sear
                   const NearestOptions& options) {
     search.reset(query, options);
     for (std::uint32_t i = 0; i < lanes.size(); ++i) {
-        if (search.add_lane(*lanes[i].view, lanes[i].dead) != i) ADD_FAILURE() << "lane numbers are not ascending";
+        if (search.add_lane(*lanes[i].view, lanes[i].dead, lanes[i].dead_nodes) != i)
+            ADD_FAILURE() << "lane numbers are not ascending";
     }
 }
 
@@ -87,6 +98,10 @@ inline void expect_complete(NearestSearch& search, const std::vector<NearestHit>
         EXPECT_EQ(search.distance(hit), distance(metric, query, lane.view->code(hit.node)));
         EXPECT_EQ(hit.key, distance_key(metric, query, lane.view->code(hit.node)));
     }
+}
+
+inline bool same(const NearestHit& a, const NearestHit& b) {
+    return a.key == b.key && a.lane == b.lane && a.node == b.node && a.late == b.late;
 }
 
 inline void expect_ascending(const std::vector<NearestHit>& hits) {

@@ -100,11 +100,33 @@ TEST_P(Stream, LeavesOutWhatIsDead) {
         if (share < 1) dead.resize(dead.size() - 20);
         for (const auto& query : queries_for(rows, random)) {
             if (query.size() > 32) continue;
-            const auto lanes = comparable(shard->view, GetParam().metric, query.size(), dead);
+            auto lanes = comparable(shard->view, GetParam().metric, query.size(), dead);
             begin(search, query, lanes, options());
             const auto hits = take(search, ~std::size_t{0});
             expect_complete(search, hits, query, lanes, GetParam().metric);
+            find_dead_nodes(lanes);
+            begin(search, query, lanes, options());
+            const auto again = take(search, ~std::size_t{0});
+            EXPECT_TRUE(std::equal(hits.begin(), hits.end(), again.begin(), again.end(), same));
         }
+    }
+}
+
+TEST(DeadNodes, AreThoseWithoutALivingPosting) {
+    const std::uint64_t seed = 105;
+    SCOPED_TRACE(seed);
+    TestRandom random(seed);
+    const std::uint32_t lengths[] = {0, 1, 2, 32};
+    const auto shard = make_shard(rows_of_lengths(lengths, 3000, random), {});
+    for (const double share : {0.2, 0.9, 1.0}) {
+        SCOPED_TRACE(share);
+        auto dead = random_tombstones(shard->view, share, random);
+        if (share < 1) dead.resize(dead.size() - 20);
+        auto lanes = lanes_of(shard->view, dead);
+        find_dead_nodes(lanes);
+        for (const SearchedLane& lane : lanes)
+            for (NodeId node = 0; node < lane.view->nodes; ++node)
+                ASSERT_NE(lane.dead_nodes[node / 8] >> node % 8 & 1, is_live(lane, node)) << "node " << node;
     }
 }
 

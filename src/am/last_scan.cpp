@@ -44,24 +44,24 @@ static const char* way_name(LaneAccount::Way way) {
 
 static void put_lanes(ReturnSetInfo* result) {
     for (const LastScanLane& lane : last_scan.lanes) {
-        const Datum values[] = {ObjectIdGetDatum(last_scan.index),
-                                Int64GetDatum(static_cast<int64>(lane.shard)),
-                                Int32GetDatum(static_cast<int32>(lane.code_bytes * 8)),
-                                CStringGetTextDatum(way_name(lane.account.way)),
-                                Int64GetDatum(static_cast<int64>(lane.account.distances)),
-                                Int64GetDatum(static_cast<int64>(lane.account.expanded)),
-                                Int64GetDatum(static_cast<int64>(lane.rows))};
-        const bool nulls[lengthof(values)] = {};
+        Datum values[] = {ObjectIdGetDatum(last_scan.index),
+                          Int64GetDatum(static_cast<int64>(lane.shard)),
+                          Int32GetDatum(static_cast<int32>(lane.code_bytes * 8)),
+                          CStringGetTextDatum(way_name(lane.account.way)),
+                          Int64GetDatum(static_cast<int64>(lane.account.distances)),
+                          Int64GetDatum(static_cast<int64>(lane.account.expanded)),
+                          Int64GetDatum(static_cast<int64>(lane.rows))};
+        bool nulls[lengthof(values)] = {};
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
-    const Datum pending[] = {ObjectIdGetDatum(last_scan.index),
-                             Datum{0},
-                             Datum{0},
-                             CStringGetTextDatum("pending"),
-                             Datum{0},
-                             Datum{0},
-                             Int64GetDatum(static_cast<int64>(last_scan.pending_rows))};
-    const bool pending_nulls[lengthof(pending)] = {false, true, true, false, true, true, false};
+    Datum pending[] = {ObjectIdGetDatum(last_scan.index),
+                       Datum{0},
+                       Datum{0},
+                       CStringGetTextDatum("pending"),
+                       Datum{0},
+                       Datum{0},
+                       Int64GetDatum(static_cast<int64>(last_scan.pending_rows))};
+    bool pending_nulls[lengthof(pending)] = {false, true, true, false, true, true, false};
     tuplestore_putvalues(result->setResult, result->setDesc, pending, pending_nulls);
 }
 

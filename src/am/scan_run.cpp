@@ -178,7 +178,8 @@ static void list_look_ups(ScanRun* run) {
         return a.incomparable != b.incomparable ? a.incomparable : a.key < b.key;
     });
     for (uint32 i = 0; i < run->n_shards; ++i)
-        for (const LaneView& lane : run->shards[i]->view->lanes) run->lanes[run->n_lanes++] = {run->shards[i], &lane};
+        for (const LaneView& lane : run->shards[i]->view->lanes)
+            run->lanes[run->n_lanes++] = {run->shards[i], &lane, 0, {}};
 }
 
 ScanRun* scan_run_start(IndexScanDesc scan) {

@@ -21,10 +21,11 @@ std::uint32_t load(const std::byte* p) noexcept {
 
 }  // namespace
 
-void LaneWalk::start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef) {
+void LaneWalk::start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef, NodeId hidden) {
     query_ = query;
     space_ = space;
     visited_.start(query->view->nodes);
+    if (hidden < query->view->nodes) visited_.insert(hidden);  // met already, so never noted nor expanded
     candidates_.start(query->max_raw());
     best_.start(candidates_.bucket_of(query->max_raw()), kSettledNodes, std::max(ef, kSettledNodes));
     opened_.clear();
@@ -91,10 +92,10 @@ void LaneWalk::descend() {
     const LaneView& view = *query_->view;
     candidates_.reserve(BatchSpace::kNodes);
     if (view.levels == 0) {
-        const std::uint32_t n = std::min(view.nodes, kUnlevelledStarts);
-        for (NodeId i = 0; i < n; ++i) {
-            visited_.insert(i);
-            space_->ids[i] = i;
+        std::uint32_t n = 0;
+        for (NodeId i = 0; i < std::min(view.nodes, kUnlevelledStarts); ++i) {
+            space_->ids[n] = i;
+            n += visited_.insert(i);
         }
         measure(n);
         return;

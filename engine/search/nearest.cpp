@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/distance/distance.hpp"
+#include "engine/search/calibration.hpp"
 #include "engine/search/lane_query.hpp"
 #include "engine/search/lane_scan.hpp"
 #include "engine/search/lane_walk.hpp"
@@ -46,6 +47,7 @@ struct LaneSearch {
     bool walking = false;    // the walk goes on; the scan waits
     bool descended = false;  // the walk has begun
     double slack = 0;
+    NodeId hidden = kNoNode;
 
     bool front(RankedNode& out) {
         bool any = walked && walk.front(out);
@@ -116,7 +118,7 @@ void NearestSearch::reset(std::span<const std::uint8_t> query, const NearestOpti
     s.next_late = 0;
 }
 
-std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std::uint8_t> dead) {
+std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std::uint8_t> dead, NodeId hidden) {
     State& s = *state_;
     if (s.used == s.lanes.size()) s.lanes.push_back(std::make_unique<LaneSearch>());
     LaneSearch& lane = *s.lanes[s.used];
@@ -126,10 +128,17 @@ std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std:
     lane.query.metric = s.options.metric;
     s.query.aim(view.code_bytes, lane.query);
     lane.scan.start(&lane.query, &s.space);
-    lane.walked = lane.walking = view.has_graph() && !s.options.exact && lane.query.compares();
+    lane.hidden = hidden;
+    lane.walked = view.has_graph() && !s.options.exact && lane.query.compares();
+    std::uint32_t effort = s.options.ef_search;
+    if (lane.walked && s.options.recall > 0) {
+        effort = choose_effort(view, lane.query.probe.bits, s.options.recall);
+        lane.walked = effort != kScanLane;
+    }
+    lane.walking = lane.walked;
     lane.descended = false;
     lane.slack = s.options.slack * slack_factor(lane.query);
-    if (lane.walked) lane.walk.start(&lane.query, &s.space, s.options.ef_search);
+    if (lane.walked) lane.walk.start(&lane.query, &s.space, effort, hidden);
     ++(lane.walked ? s.counters.graph_lanes : s.counters.scanned_lanes);
     return static_cast<std::uint32_t>(s.used++);
 }
@@ -183,7 +192,8 @@ LaneSearch* NearestSearch::State::in_doubt(std::uint64_t key) {
 }
 
 void NearestSearch::State::scan(LaneSearch& lane) {
-    lane.scan.advance(budget, [&](NodeId node) { return lane.walked && lane.walk.was_visited(node); });
+    lane.scan.advance(budget,
+                      [&](NodeId node) { return node == lane.hidden || (lane.walked && lane.walk.was_visited(node)); });
 }
 
 void NearestSearch::State::give_way(LaneSearch& lane) {
@@ -269,12 +279,14 @@ std::size_t NearestSearch::bytes_kept() const noexcept {
 
 const NearestCounters& NearestSearch::counters() const noexcept {
     State& s = *state_;
-    s.counters.distances = s.counters.expanded = 0;
+    s.counters.distances = s.counters.expanded = s.counters.work = 0;
     for (std::size_t i = 0; i < s.used; ++i) {
         const LaneSearch& lane = *s.lanes[i];
         s.counters.distances += lane.scan.codes_read();
+        s.counters.work += lane.scan.codes_read() * lane.query.work();
         if (!lane.walked) continue;
         s.counters.distances += lane.walk.visited();
+        s.counters.work += lane.walk.visited() * kVisitWork;
         s.counters.expanded += lane.walk.expanded();
     }
     return s.counters;

@@ -15,6 +15,8 @@ struct NearestOptions {
     // A graph lane is walked until its frontier is beyond its ef_search-th best node found, or the tenth if that is
     // more.
     std::uint32_t ef_search = 10;
+    // > 0: each lane's own measurement (calibration.hpp) picks its ef_search, or the scan, by this; 1: all are scanned.
+    double recall = 0;
     // g: and until its frontier is beyond (1 + g) times its tenth best node found, and (1 + g) times the distance of
     // the row that is to come next. Meant for 256 compared bits; scaled by sqrt(256 / bits), within [1/2, 2], for
     // others. docs/benchmarks.md has recall and work by slack.
@@ -27,6 +29,7 @@ struct NearestOptions {
 struct NearestCounters {
     std::uint64_t distances = 0;  // computed
     std::uint64_t expanded = 0;   // nodes whose links were followed
+    std::uint64_t work = 0;       // of walks and scans, in units of 32 bytes read in sequence; does not vary
     std::uint32_t graph_lanes = 0;
     std::uint32_t scanned_lanes = 0;  // a lane that was walked first counts twice
 };
@@ -57,7 +60,8 @@ public:
     /// The view and the bitmap must stay as they are until the next reset. `dead`: bit p (of byte p / 8, lowest first)
     /// set: posting posting_base + p ... of the *shard* is a tombstone; an empty span: none. Lanes of another length
     /// than the query are valid under NPHD only.
-    std::uint32_t add_lane(const LaneView&, std::span<const std::uint8_t> dead);
+    /// `hidden`: a node to search as if it were not there.
+    std::uint32_t add_lane(const LaneView&, std::span<const std::uint8_t> dead, NodeId hidden = kNoNode);
 
     enum class Step { hit, more, end };
     /// Does a bounded amount of work (at most a few milliseconds): a hit, or more work to do, or nothing left.

@@ -1,6 +1,8 @@
 #include "engine/shard/shard_view.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "engine/shard/lane_input.hpp"
 
@@ -113,6 +115,7 @@ private:
         lane.upper_degree = r.upper_degree;
         lane.prefix_bytes = r.prefix_bytes;
         lane.levels = r.levels;
+        std::copy(std::begin(r.calibration), std::end(r.calibration), lane.calibration);
         const std::uint32_t lane_page = at_page_;
         for (std::uint32_t i = 0; i < r.sections; ++i) {
             const std::uint32_t n = r.first_section + i;

@@ -14,7 +14,8 @@ static constexpr double kPackedCodeCost = 0.02;  // of cpu_operator_cost
 static constexpr double kGraphCodesPerDecade = 2000;
 
 static double codes_before_first_row(double rows) {
-    if (settings.exact || rows < ShardOptions{}.graph_threshold) return rows;
+    const bool exact = settings.exact || (settings.recall >= 1 && settings.ef_search == 0);
+    if (exact || rows < ShardOptions{}.graph_threshold) return rows;
     return Min(rows, kGraphCodesPerDecade * log10(rows / 1000));
 }
 

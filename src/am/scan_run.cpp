@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include "src/am/options.hpp"
 #include "src/am/pending_nearest.hpp"
+#include "src/am/search_options.hpp"
 #include "src/faults.hpp"
 #include "src/guard.hpp"
-#include "src/settings.hpp"
 #include "src/storage/pending.hpp"
 #include "src/storage/shard_cache.hpp"
 #include "src/storage/sigbus_guard.hpp"
@@ -142,13 +141,9 @@ bool still_there(ScanRun* run) {
     return true;
 }
 
-void start_search(ScanRun* run, CodeBytes query, int ef_search) {
+void start_search(ScanRun* run, CodeBytes query) {
     const auto metric = static_cast<Metric>(run->meta.options.metric);
-    NearestOptions options;
-    options.metric = metric;
-    options.exact = settings.exact;
-    options.ef_search = static_cast<std::uint32_t>(ef_search);
-    options.visit_cap = static_cast<std::uint32_t>(settings.visit_limit);
+    const NearestOptions options = search_options(run->index, metric);
 
     run->search = spare_search;
     spare_search = nullptr;
@@ -337,8 +332,7 @@ ScanRun* scan_run_start(IndexScanDesc scan) {
         start_walk(run);
     } else {
         const CodeBytes query = bytes_of(DatumGetByteaPCopy(scan->orderByData[0].sk_argument));
-        const int ef_search = settings.ef_search > 0 ? settings.ef_search : default_ef_search(run->index);
-        start_search(run, query, ef_search);
+        start_search(run, query);
     }
     MemoryContextSwitchTo(caller);
     return run;

@@ -18,11 +18,8 @@
 #include <string>
 #include <vector>
 
-<<<<<<< HEAD
-#include "engine/search/dead_nodes.hpp"
-=======
 #include "engine/search/code_lookup.hpp"
->>>>>>> sections
+#include "engine/search/dead_nodes.hpp"
 #include "engine/search/nearest.hpp"
 #include "engine/shard/shard_build.hpp"
 #include "engine/shard/shard_view.hpp"
@@ -317,9 +314,7 @@ void register_all() {
                 [=](benchmark::State& s) { exact(s, kind, bytes); });
         }
     }
-<<<<<<< HEAD
     add("dead/clustered", [](benchmark::State& s) { dead(s, "clustered"); });
-=======
     add("look_up/directory/256b", [](benchmark::State& s) {
         look_up(s, prepared("near_duplicates").shard.in_file.lanes[0]);
     })->Iterations(20);
@@ -328,7 +323,6 @@ void register_all() {
             const Prepared p("uniform", ShardOptions{}.directory_threshold - 1, bytes, ShardOptions{});
             look_up(s, p.shard.in_heap.lanes[0]);
         })->Iterations(3);
->>>>>>> sections
     for (const std::string kind : {"clustered", "near_duplicates", "uniform"})
         for (const std::uint32_t bytes : {8u, 32u, 128u})
             add("threshold/" + kind + "/" + std::to_string(8 * bytes) + "b",

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "engine/search/calibration.hpp"
 #include "engine/shard/deduplicate.hpp"
 #include "engine/shard/lane_input.hpp"
 #include "engine/shard/shard_layout.hpp"
@@ -168,6 +169,30 @@ private:
             to.links = std::move(from.links);
             from = {};
         }
+        calibrate(view(), options_.metric, options_.seed, threads_, progress_, r.calibration);
+    }
+
+    /// The lane as a search sees it, but for the row ids.
+    LaneView view() const {
+        const LaneRecord& r = lane_.record;
+        LaneView v;
+        v.code_bytes = r.code_bytes;
+        v.nodes = r.nodes;
+        v.postings = r.postings;
+        v.degree = r.degree;
+        v.upper_degree = r.upper_degree;
+        v.prefix_bytes = r.prefix_bytes;
+        v.levels = r.levels;
+        v.codes = RecordArray::plain(lane_.codes.data(), r.record_bytes, r.nodes);
+        v.links = RecordArray::plain(lane_.links.data(), r.degree * std::uint32_t{sizeof(NodeId)}, r.nodes);
+        v.posting_offsets = RecordArray::plain(lane_.posting_offsets.data(), sizeof(std::uint32_t), r.nodes + 1);
+        for (std::uint32_t l = 0; l < r.levels; ++l) {
+            const auto& level = lane_.levels[l];
+            v.level[l] = {RecordArray::plain(level.entries.data(), sizeof(UpperEntry), r.level_entries[l]),
+                          RecordArray::plain(level.links.data(), r.upper_degree * std::uint32_t{sizeof(std::uint32_t)},
+                                             r.level_entries[l])};
+        }
+        return v;
     }
 
     /// After the graph, whose memory is free again.

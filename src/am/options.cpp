@@ -3,7 +3,6 @@
 #include "src/am/opclass.hpp"
 #include "src/settings.hpp"
 
-#include "engine/search/nearest.hpp"
 #include "engine/shard/shard_build.hpp"
 
 namespace nphd {
@@ -23,7 +22,7 @@ static constexpr int kMinM = 4, kMaxM = 64;
 static constexpr int kMinEfConstruction = 16, kMaxEfConstruction = 1000;
 static const int default_m = static_cast<int>(ShardOptions{}.m);
 static const int default_ef_construction = static_cast<int>(ShardOptions{}.ef_construction);
-static const int built_in_ef_search = static_cast<int>(NearestOptions{}.ef_search);
+static constexpr int kUnset = 0;
 
 void define_index_options() {
     options_kind = add_reloption_kind();
@@ -31,7 +30,8 @@ void define_index_options() {
                       default_m, kMinM, kMaxM, AccessExclusiveLock);
     add_int_reloption(options_kind, "ef_construction", "Candidates considered for each code's links",
                       default_ef_construction, kMinEfConstruction, kMaxEfConstruction, AccessExclusiveLock);
-    add_int_reloption(options_kind, "ef_search", "Default of nphd.ef_search for this index", built_in_ef_search, 1,
+    add_int_reloption(options_kind, "ef_search",
+                      "Default of nphd.ef_search for this index; nphd.recall decides where it is not set", kUnset, 1,
                       kMaxEfSearch, ShareUpdateExclusiveLock);
     add_bool_reloption(options_kind, "prefix_edges",
                        "Serve queries that are shorter than the codes (bitvec_nphd_ops only)", true,
@@ -72,9 +72,9 @@ IndexOptions index_options(Relation index) {
     return options;
 }
 
-int default_ef_search(Relation index) {
+int index_ef_search(Relation index) {
     const auto* stored = reinterpret_cast<const StoredOptions*>(index->rd_options);
-    return stored ? stored->ef_search : built_in_ef_search;
+    return stored ? stored->ef_search : kUnset;
 }
 
 }  // namespace nphd

@@ -13,6 +13,7 @@ struct StoredOptions {
     int m;
     int ef_construction;
     int ef_search;
+    int radius_bits;
     bool prefix_edges;
 };
 
@@ -23,6 +24,8 @@ static constexpr int kMinEfConstruction = 16, kMaxEfConstruction = 1000;
 static const int default_m = static_cast<int>(ShardOptions{}.m);
 static const int default_ef_construction = static_cast<int>(ShardOptions{}.ef_construction);
 static constexpr int kUnset = 0;
+static constexpr int kMaxRadiusBits = kMaxCodeBytes * 8;
+static const int default_radius_bits = static_cast<int>(ShardOptions{}.radius_bits);
 
 void define_index_options() {
     options_kind = add_reloption_kind();
@@ -33,6 +36,8 @@ void define_index_options() {
     add_int_reloption(options_kind, "ef_search",
                       "Default of nphd.ef_search for this index; nphd.recall decides where it is not set", kUnset, 1,
                       kMaxEfSearch, ShareUpdateExclusiveLock);
+    add_int_reloption(options_kind, "radius_bits", "Leading bits of a code that radius tables cover; 0: no such tables",
+                      default_radius_bits, 0, kMaxRadiusBits, AccessExclusiveLock);
     add_bool_reloption(options_kind, "prefix_edges",
                        "Serve queries that are shorter than the codes (bitvec_nphd_ops only)", true,
                        AccessExclusiveLock);
@@ -50,6 +55,7 @@ bytea* nphdoptions(Datum reloptions, bool validate) {
         option("m", RELOPT_TYPE_INT, offsetof(StoredOptions, m)),
         option("ef_construction", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_construction)),
         option("ef_search", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_search)),
+        option("radius_bits", RELOPT_TYPE_INT, offsetof(StoredOptions, radius_bits)),
         option("prefix_edges", RELOPT_TYPE_BOOL, offsetof(StoredOptions, prefix_edges)),
     };
     auto* stored = static_cast<StoredOptions*>(
@@ -68,6 +74,7 @@ IndexOptions index_options(Relation index) {
     options.metric = static_cast<uint32>(metric);
     options.m = static_cast<uint32>(stored ? stored->m : default_m);
     options.ef_construction = static_cast<uint32>(stored ? stored->ef_construction : default_ef_construction);
+    options.radius_bits = static_cast<uint32>(stored ? stored->radius_bits : default_radius_bits);
     options.prefix_bytes = prefix_edges ? ShardOptions{}.prefix_bytes : 0;
     return options;
 }

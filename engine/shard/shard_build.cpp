@@ -32,7 +32,8 @@ void for_blocks(unsigned threads, std::uint32_t n, Progress& progress, F&& f) {
 /// Makes one lane's arrays, and frees the input on the way. Bytes per row while it runs, R = record_bytes, u = distinct
 /// codes per row: 14 + R + u (R + 8) when the codes of the input are released, 14 + u (2 R + 12) while the nodes are
 /// renumbered, then 6 + u (R + 4 + 8 m) and what build_graph takes on top, which is the peak of a lane with a graph.
-/// Measured with 256-bit codes, all distinct, m = 16: 98 without a graph; with one 436 at the peak and 170 in the end.
+/// In the end come the look-up tables, some 6 u and, for radius tables of 256 bits, 52 u more.
+/// Measured with 256-bit codes, all distinct, m = 16: 100 without a graph; with one 432 at the peak and 228 in the end.
 class LaneBuilder {
 public:
     LaneBuilder(std::unique_ptr<LaneInput> input, const ShardOptions& options, unsigned threads, MemoryBudget& budget,

@@ -100,21 +100,7 @@ inline std::string hex(std::span<const std::uint8_t> code) {
 /// Clustered bases (binary-quantised embeddings), each with a family of near-duplicates; queries are further
 /// near-duplicates.
 inline nphd::test::DataSet make_data(std::uint32_t rows, std::uint32_t queries, std::uint64_t seed) {
-    const nphd::test::ClusteredSource source(kCodeBytes, seed);
-    const CodeSet bases = source.take((rows + kFamily - 1) / kFamily, seed + 1);
-    TestRandom random(seed + 2);
-    nphd::test::DataSet data{CodeSet(kCodeBytes), CodeSet(kCodeBytes)};
-    data.codes.reserve(rows);
-    for (std::uint32_t i = 0; i < rows; ++i) {
-        data.codes.add(bases.code(i / kFamily));
-        if (i % kFamily != 0) data.codes.add_noise(i, kNoise, random);
-    }
-    for (std::uint32_t i = 0; i < queries; ++i) {
-        data.queries.add(bases.code(random.below(bases.size())));
-        data.queries.add_noise(i, kNoise, random);
-    }
-    data.codes.shuffle(random);
-    return data;
+    return nphd::test::clustered_family_data(rows, queries, kCodeBytes, seed, kFamily, kNoise);
 }
 
 /// Rows [first, last) as COPY lines; every tenth code is cut to 64 bits if `mixed`.

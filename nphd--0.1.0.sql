@@ -434,10 +434,19 @@ CREATE FUNCTION nphd_index_lanes(
     OUT postings int8,
     OUT dead int8,
     OUT graph bool,
-    OUT levels int4
+    OUT levels int4,
+    OUT ef_search int4,
+    OUT recall float8
 ) RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
 
-COMMENT ON FUNCTION nphd_index_lanes(regclass) IS 'the lanes of an nphd index, one row for each code length in each shard';
+COMMENT ON FUNCTION nphd_index_lanes(regclass) IS
+    'the lanes of an nphd index, one row for each code length in each shard; ef_search: what a search takes by the present settings, NULL: it scans; recall: what was measured of that when the lane was sealed';
+
+CREATE FUNCTION nphd_recall(index regclass, sample int4 DEFAULT 100, k int4 DEFAULT 10) RETURNS float8
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_recall(regclass, integer, integer) IS
+    'share of the k nearest that searches by the present settings find, measured now with stored codes as queries, each hidden; pending rows are left out; NULL: nothing is sealed';
 
 CREATE FUNCTION nphd_index_extents(
     index regclass,

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/search/code_lookup.hpp"
 #include "engine/search/dead_nodes.hpp"
 #include "engine/search/nearest.hpp"
 #include "engine/shard/shard_build.hpp"
@@ -272,6 +273,32 @@ void threshold(benchmark::State& state, const std::string& kind, std::uint32_t c
     state.counters["scan_over_graph"] = scanned.us / walked.us;
 }
 
+/// Nanoseconds to find a code that is there, and one that is not.
+void look_up(benchmark::State& state, const LaneView& lane) {
+    constexpr std::uint32_t kLookUps = 20000;
+    test::TestRandom random(std::uint64_t{1} << 40);  // near seeds give the same numbers later on
+    CodeSet there(lane.code_bytes), absent(lane.code_bytes);
+    for (std::uint32_t i = 0; i < kLookUps; ++i) {
+        there.add(lane.code(random.below(lane.nodes)));
+        absent.set_random(absent.add(), random);
+    }
+    const auto ns = [&](const CodeSet& codes, std::uint32_t& found) {
+        found = 0;
+        const double start = cpu_us();
+        for (std::uint32_t i = 0; i < kLookUps; ++i) found += find_code(lane, codes.code(i)) != kNoNode;
+        return (cpu_us() - start) * 1e3 / kLookUps;
+    };
+    double hit = std::numeric_limits<double>::max(), miss = hit;
+    std::uint32_t found = 0, false_finds = 0;
+    for ([[maybe_unused]] auto _ : state) {
+        hit = std::min(hit, ns(there, found));
+        miss = std::min(miss, ns(absent, false_finds));
+    }
+    if (found != kLookUps || false_finds != 0) fail("a look-up is wrong");
+    state.counters["hit_ns"] = hit;
+    state.counters["miss_ns"] = miss;
+}
+
 void register_all() {
     const auto add = [](const std::string& name, auto&& run) {
         return benchmark::RegisterBenchmark(name.c_str(), run)->Unit(benchmark::kMillisecond)->UseRealTime();
@@ -288,6 +315,14 @@ void register_all() {
         }
     }
     add("dead/clustered", [](benchmark::State& s) { dead(s, "clustered"); });
+    add("look_up/directory/256b", [](benchmark::State& s) {
+        look_up(s, prepared("near_duplicates").shard.in_file.lanes[0]);
+    })->Iterations(20);
+    for (const std::uint32_t bytes : {8u, 32u, 1024u})
+        add("look_up/scan/" + std::to_string(8 * bytes) + "b", [=](benchmark::State& s) {
+            const Prepared p("uniform", ShardOptions{}.directory_threshold - 1, bytes, ShardOptions{});
+            look_up(s, p.shard.in_heap.lanes[0]);
+        })->Iterations(3);
     for (const std::string kind : {"clustered", "near_duplicates", "uniform"})
         for (const std::uint32_t bytes : {8u, 32u, 128u})
             add("threshold/" + kind + "/" + std::to_string(8 * bytes) + "b",

@@ -20,12 +20,16 @@ static void assign_shard_access(int value, void*) { settings.shard_access = stat
 
 void define_settings() {
     DefineCustomIntVariable("nphd.ef_search", "Candidates that are settled before an index scan returns its first row.",
-                            "0 takes the index's option ef_search, or the built-in default.", &settings.ef_search, 0, 0,
-                            kMaxEfSearch, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                            "0 takes the index's option ef_search, or what nphd.recall asks for.", &settings.ef_search,
+                            0, 0, kMaxEfSearch, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("nphd.visit_limit",
                             "Codes visited in one graph before the search settles for nphd.ef_search candidates.",
                             nullptr, &settings.visit_limit, static_cast<int>(NearestOptions{}.visit_cap), 1, INT_MAX,
                             PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomRealVariable("nphd.recall",
+                             "Share of the nearest neighbours that index scans are to find where no ef_search is set.",
+                             "Each graph was measured when it was sealed; 1 makes index scans compare every code.",
+                             &settings.recall, 0.95, 0.5, 1.0, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("nphd.exact", "Makes index scans compare every code, so that they miss nothing.", nullptr,
                              &settings.exact, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomEnumVariable("nphd.shard_access", "How sealed shards are read.",

@@ -8,7 +8,8 @@ namespace nphd {
 enum class ShardAccess : int { mapped, buffered };
 
 struct Settings {
-    int ef_search;             // 0: the index's option
+    int ef_search;             // 0: the index's option, or what `recall` asks for
+    double recall;             // wanted where no ef_search is set; 1: scan instead of walking graphs
     int visit_limit;           // nodes per lane before the slack rule gives way to ef_search
     bool exact;                // scan instead of walking graphs
     ShardAccess shard_access;  // how sealed shards are read

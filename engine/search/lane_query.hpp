@@ -10,6 +10,13 @@
 
 namespace nphd {
 
+/// Work of one distance over `words` of a code, in units of 32 bytes read. What is read of a record comes in whole
+/// cache lines.
+constexpr std::uint32_t distance_work(std::uint32_t words, std::uint32_t record_bytes) noexcept {
+    const std::uint32_t lines = (8 * words + 127) / 64 * 64;
+    return 1 + (lines < record_bytes ? lines : record_bytes) / 32;
+}
+
 /// Raw distances (see Kernels) order the nodes of the lane; keys order the nodes of all lanes.
 struct LaneQuery {
     const LaneView* view = nullptr;
@@ -52,11 +59,7 @@ struct LaneQuery {
                                                                                           out);
         }
     }
-    /// Work of one distance, in units of 32 bytes read. What is read of a record comes in whole cache lines.
-    std::uint32_t work() const noexcept {
-        const std::uint32_t lines = (8 * probe.n_words + 127) / 64 * 64;
-        return 1 + (lines < view->codes.record_bytes ? lines : view->codes.record_bytes) / 32;
-    }
+    std::uint32_t work() const noexcept { return distance_work(probe.n_words, view->codes.record_bytes); }
 
     /// Whether a posting of the node is no tombstone; adds to `work` what it took beyond a constant. A node with a
     /// malformed range has no posting.

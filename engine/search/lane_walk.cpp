@@ -21,10 +21,11 @@ std::uint32_t load(const std::byte* p) noexcept {
 
 }  // namespace
 
-void LaneWalk::start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef) {
+void LaneWalk::start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef, NodeId hidden) {
     query_ = query;
     space_ = space;
     visited_.start(query->view->nodes);
+    if (hidden < query->view->nodes) visited_.insert(hidden);  // met already, so never noted nor expanded
     candidates_.start(query->max_raw());
     best_.start(candidates_.bucket_of(query->max_raw()), kSettledNodes, std::max(ef, kSettledNodes));
     opened_.clear();

@@ -14,7 +14,8 @@ namespace nphd {
 /// out is the caller's business. Every id from a page is checked, and each node is met once, so any walk ends.
 class LaneWalk {
 public:
-    void start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef);
+    /// The walk goes as if the node `hidden` (kNoNode: none) were not there.
+    void start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef, NodeId hidden);
     /// Nodes that are known to be near, as if the walk had met them. Before descend().
     void seed(const RankedNode* nodes, std::size_t n);
     /// From the highest level down to level 0. Once, before any expand().

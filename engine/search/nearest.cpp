@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/distance/distance.hpp"
+#include "engine/search/calibration.hpp"
 #include "engine/search/code_lookup.hpp"
 #include "engine/search/lane_probe.hpp"
 #include "engine/search/lane_query.hpp"
@@ -64,6 +65,7 @@ struct LaneSearch {
     std::size_t next_probed = 0;
     std::int64_t covered = 0;  // every node within this raw distance was met by the walk
     double slack = 0;
+    NodeId hidden = kNoNode;
 
     bool front(RankedNode& out) {
         if (way == nothing) return false;  // the scan is one of an earlier search
@@ -145,7 +147,7 @@ void NearestSearch::reset(std::span<const std::uint8_t> query, const NearestOpti
 }
 
 std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std::uint8_t> dead,
-                                      std::span<const std::uint8_t> dead_nodes) {
+                                      std::span<const std::uint8_t> dead_nodes, NodeId hidden) {
     State& s = *state_;
     if (s.used == s.lanes.size()) s.lanes.push_back(std::make_unique<LaneSearch>());
     LaneSearch& lane = *s.lanes[s.used];
@@ -156,14 +158,20 @@ std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std:
     lane.query.metric = s.options.metric;
     s.query.aim(view.code_bytes, lane.query);
     lane.walking = lane.seeded = lane.descended = lane.probing = false;
+    lane.hidden = hidden;
     lane.slack = s.options.slack * slack_factor(lane.query);
     if (s.within()) {
         s.start_within(lane);
     } else {
         lane.scan.start(&lane.query, &s.space);
         lane.walking = view.has_graph() && !s.options.exact && lane.query.compares();
+        std::uint32_t effort = s.options.ef_search;
+        if (lane.walking && s.options.recall > 0) {
+            effort = choose_effort(view, lane.query.probe.bits, s.options.recall);
+            lane.walking = effort != kScanLane;
+        }
         lane.way = lane.walking ? LaneSearch::by_walk : LaneSearch::by_scan;
-        if (lane.walking) lane.walk.start(&lane.query, &s.space, s.options.ef_search);
+        if (lane.walking) lane.walk.start(&lane.query, &s.space, effort, hidden);
     }
     return static_cast<std::uint32_t>(s.used++);
 }
@@ -202,7 +210,7 @@ void NearestSearch::State::seed(LaneSearch& lane) {
     }
     if (lane.covered < 0 && view.code_bytes == query.bytes().size() && view.has_directory()) {
         const NodeId node = find_code(view, query.bytes());
-        if (node != kNoNode) {
+        if (node != kNoNode && node != lane.hidden) {
             const RankedNode itself = ranked(0, node);
             lane.walk.seed(&itself, 1);
         }
@@ -260,11 +268,13 @@ LaneSearch* NearestSearch::State::in_doubt(std::uint64_t key) {
 }
 
 void NearestSearch::State::read(LaneSearch& lane) {
-    if (lane.way == LaneSearch::by_tables)
+    if (lane.way == LaneSearch::by_tables) {
         lane.probing = !lane.probe.advance(static_cast<std::uint32_t>(lane.query.raw_within(options.radius)), budget);
-    else
-        lane.scan.advance(budget,
-                          [&](NodeId node) { return lane.way == LaneSearch::by_walk && lane.walk.was_visited(node); });
+        return;
+    }
+    lane.scan.advance(budget, [&](NodeId node) {
+        return node == lane.hidden || (lane.way == LaneSearch::by_walk && lane.walk.was_visited(node));
+    });
 }
 
 void NearestSearch::State::give_way(LaneSearch& lane) { lane.walking = false; }
@@ -364,6 +374,23 @@ LaneAccount NearestSearch::account(std::uint32_t number) const noexcept {
     if (lane.way == LaneSearch::by_scan) out.way = LaneAccount::scan;
     if (lane.way == LaneSearch::by_scan || lane.way == LaneSearch::by_walk) out.distances += lane.scan.codes_read();
     return out;
+}
+
+bool NearestSearch::walked() const noexcept {
+    return std::any_of(state_->lanes.begin(), state_->lanes.begin() + static_cast<std::ptrdiff_t>(state_->used),
+                       [](const auto& lane) { return lane->descended; });
+}
+
+std::uint64_t NearestSearch::work() const noexcept {
+    std::uint64_t sum = 0;
+    for (std::uint32_t i = 0; i < state_->used; ++i) {
+        const LaneSearch& lane = *state_->lanes[i];
+        if (lane.way == LaneSearch::by_tables || lane.seeded) sum += lane.probe.codes_read() * kProbeWork;
+        if (lane.descended) sum += lane.walk.visited() * kVisitWork;
+        if (lane.way == LaneSearch::by_scan || lane.way == LaneSearch::by_walk)
+            sum += lane.scan.codes_read() * lane.query.work();
+    }
+    return sum;
 }
 
 std::uint64_t NearestSearch::distances() const noexcept {

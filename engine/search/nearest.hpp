@@ -17,6 +17,8 @@ struct NearestOptions {
     // A graph lane is walked until its frontier is beyond its ef_search-th best node found, or the tenth if that is
     // more.
     std::uint32_t ef_search = 10;
+    // > 0: each lane's own measurement (calibration.hpp) picks its ef_search, or the scan, by this; 1: all are scanned.
+    double recall = 0;
     // g: and until its frontier is beyond (1 + g) times its tenth best node found, and (1 + g) times the distance of
     // the row that is to come next. Meant for 256 compared bits; scaled by sqrt(256 / bits), within [1/2, 2], for
     // others. docs/benchmarks.md has recall and work by slack.
@@ -56,9 +58,10 @@ public:
     /// The view and the bitmaps must stay as they are until the next reset, but for further bits that get set. `dead`:
     /// bit p (of byte p / 8, lowest first) set: posting p of the *shard* is a tombstone; an empty span: none.
     /// `dead_nodes`: the same by node of the lane (see mark_dead_nodes), which is faster; an empty span: not known.
-    /// Lanes of another length than the query are valid under NPHD only.
+    /// `hidden`: a node to search as if it were not there, not with a radius. Lanes of another length than the query
+    /// are valid under NPHD only.
     std::uint32_t add_lane(const LaneView&, std::span<const std::uint8_t> dead,
-                           std::span<const std::uint8_t> dead_nodes = {});
+                           std::span<const std::uint8_t> dead_nodes = {}, NodeId hidden = kNoNode);
 
     enum class Step { hit, more, end };
     /// Does a bounded amount of work (at most a few milliseconds): a hit, or more work to do, or nothing left.
@@ -68,6 +71,10 @@ public:
     double distance(const NearestHit&) const noexcept;
     /// What was done in a lane since the last reset.
     LaneAccount account(std::uint32_t lane) const noexcept;
+    /// Whether a graph was walked; if not, the hits are certain to be the nearest.
+    bool walked() const noexcept;
+    /// What was done in all lanes, in units of 32 bytes read in sequence (search_work.hpp); does not vary.
+    std::uint64_t work() const noexcept;
     /// The distances computed in all lanes.
     std::uint64_t distances() const noexcept;
     /// About how much memory the object holds on to between searches.

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <vector>
 
+#include "engine/shard/bloom_filter.hpp"
+#include "engine/shard/code_chunks.hpp"
 #include "engine/shard/lane_input.hpp"
 #include "engine/shard/record_hash.hpp"
 
@@ -37,6 +39,15 @@ enum Fault : unsigned {
     link_range,
     link_self,
     link_repeated,
+    bloom,
+    bucket_starts,
+    bucket_node,
+    bucket_repeated,
+    bucket_hash,
+    chunk_starts,
+    chunk_node,
+    chunk_order,
+    chunk_value,
     unreached,
     kFaults
 };
@@ -56,6 +67,15 @@ constexpr const char* kWhat[kFaults] = {
     "a link to a node that the lane does not have",
     "a link of a node to itself",
     "a link of a node that occurs twice",
+    "a code that the bloom filter does not have",
+    "a bucket of the key directory out of range or out of order",
+    "a node in the key directory that does not exist",
+    "a node twice in the key directory",
+    "a node in the key directory under another hash",
+    "a value of a radius table out of range or out of order",
+    "a node in a radius table that does not exist",
+    "nodes of a radius table out of order",
+    "a node in a radius table under another value",
     "live codes that the graph's links do not lead to",
 };
 
@@ -79,14 +99,33 @@ struct ShardCheck::State {
     std::span<const std::uint8_t> tombstones;
 
     // Where the check is.
-    enum class Pass { codes, distinct, offsets, rows, entries, level_links, links, enter, reach, unreached, report };
+    enum class Pass {
+        codes,
+        distinct,
+        offsets,
+        rows,
+        entries,
+        level_links,
+        links,
+        bloom,
+        buckets,
+        bucket_nodes,
+        chunks,
+        chunk_nodes,
+        enter,
+        reach,
+        unreached,
+        report
+    };
     std::size_t lane_number = 0;
     Pass pass = Pass::codes;
     std::uint32_t at = 0;  // record of the pass
     std::uint64_t work = 0;
     std::uint32_t round = 0;  // of the search for repeated codes
     std::uint32_t level = 0;
-    NodeId node = 0;  // of posting `at`
+    NodeId node = 0;          // of posting `at`
+    std::uint32_t chunk = 0;  // of the radius tables
+    std::uint32_t value = 0;  // bucket or value that place `at` belongs to
 
     // What it found in the lane.
     struct Met {
@@ -269,6 +308,97 @@ struct ShardCheck::State {
                        [&](NodeId n) { check_list(l.links, n, l.degree, l.nodes, link_range); });
     }
 
+    bool check_bloom() noexcept {
+        const LaneView& l = lane();
+        return records(l.has_directory() ? l.nodes : 0, [&](NodeId n) {
+            work += 10 + l.codes.record_bytes / 16;
+            const std::byte* const code = l.codes.at(n);
+            if (!bloom_may_contain(l.bloom, hash_record(code, record_bytes_for(l.code_bytes)))) add(bloom, code);
+        });
+    }
+
+    /// Starts `first` + i, i from 0 to `values`: they ascend from 0 to the number of nodes.
+    bool check_starts(const RecordArray& starts, std::uint32_t first, std::uint32_t values, Fault fault) noexcept {
+        return records(values + 1, [&](std::uint32_t i) {
+            work += 2;
+            const auto start = starts.value<std::uint32_t>(first + i);
+            const bool good = (i > 0 ? start >= starts.value<std::uint32_t>(first + i - 1) : start == 0) &&
+                              (i < values ? start <= lane().nodes : start == lane().nodes);
+            if (!good) add(fault, starts.at(first + i));
+        });
+    }
+
+    bool check_buckets() noexcept {
+        const LaneView& l = lane();
+        if (at == 0) seen.clear();
+        return !l.has_directory() || check_starts(l.directory_starts, 0, l.directory_starts.count - 1, bucket_starts);
+    }
+
+    /// The value that has place `place`, which only grows; the starts were sound when they were looked at.
+    void follow_value(const RecordArray& starts, std::uint32_t first, std::uint32_t values,
+                      std::uint32_t place) noexcept {
+        for (; value + 1 < values && place >= starts.value<std::uint32_t>(first + value + 1); ++value) work += 2;
+    }
+
+    /// As many places as nodes, and no node has two: each has one.
+    bool check_bucket_nodes() noexcept {
+        const LaneView& l = lane();
+        if (!l.has_directory()) return true;
+        const bool sound = met[bucket_starts].count == 0;
+        const bool whole = records(l.nodes, [&](std::uint32_t i) {
+            work += 20 + l.codes.record_bytes / 16;
+            const NodeId n = l.node_id(l.directory_nodes, i);
+            if (n >= l.nodes) return add(bucket_node, l.directory_nodes.at(i));
+            if (seen.has(n)) return add(bucket_repeated, l.directory_nodes.at(i));
+            seen.add(n);
+            if (!sound) return;
+            follow_value(l.directory_starts, 0, l.directory_starts.count - 1, i);
+            const std::uint64_t hash = hash_record(l.codes.at(n), record_bytes_for(l.code_bytes));
+            if ((l.directory_bits == 0 ? 0 : hash >> (64 - l.directory_bits)) != value)
+                add(bucket_hash, l.directory_nodes.at(i));
+        });
+        if (whole) value = 0;
+        return whole;
+    }
+
+    bool check_chunks() noexcept {
+        const LaneView& l = lane();
+        const std::uint32_t values = 1u << l.chunk_bits;
+        for (; chunk < l.chunks; ++chunk)
+            if (!check_starts(l.chunk_starts, chunk * (values + 1), values, chunk_starts)) return false;
+        chunk = 0;
+        return true;
+    }
+
+    /// As many places as nodes, and ascending under the right value no node has two: each has one.
+    bool check_chunk_nodes() noexcept {
+        constexpr std::uint32_t kAhead = 16;
+        const LaneView& l = lane();
+        if (met[chunk_starts].count > 0) return true;
+        const std::uint32_t values = 1u << l.chunk_bits;
+        for (; chunk < l.chunks; ++chunk) {
+            const std::uint32_t first = chunk * l.nodes;
+            const bool whole = records(l.nodes, [&](std::uint32_t i) {
+                work += 10;
+                if (i + kAhead < l.nodes) {
+                    const NodeId ahead = l.node_id(l.chunk_nodes, first + i + kAhead);
+                    if (ahead < l.nodes) __builtin_prefetch(l.codes.at(ahead) + chunk * l.chunk_bits / 64 * 8);
+                }
+                const std::uint32_t before = value;
+                follow_value(l.chunk_starts, chunk * (values + 1), values, i);
+                const NodeId n = l.node_id(l.chunk_nodes, first + i);
+                const std::byte* const place = l.chunk_nodes.at(first + i);
+                if (n >= l.nodes) return add(chunk_node, place);
+                if (i > 0 && value == before && n <= l.node_id(l.chunk_nodes, first + i - 1)) add(chunk_order, place);
+                if (code_chunk(l.codes.at(n), chunk, l.chunk_bits) != value) add(chunk_value, place);
+            });
+            if (!whole) return false;
+            value = 0;
+        }
+        chunk = 0;
+        return true;
+    }
+
     void reach(NodeId n) noexcept {
         if (n >= lane().nodes || seen.has(n)) return;
         seen.add(n);
@@ -391,6 +521,16 @@ struct ShardCheck::State {
                 return check_level_links();
             case Pass::links:
                 return check_links();
+            case Pass::bloom:
+                return check_bloom();
+            case Pass::buckets:
+                return check_buckets();
+            case Pass::bucket_nodes:
+                return check_bucket_nodes();
+            case Pass::chunks:
+                return check_chunks();
+            case Pass::chunk_nodes:
+                return check_chunk_nodes();
             case Pass::enter:
                 return enter();
             case Pass::reach:

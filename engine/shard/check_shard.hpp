@@ -1,5 +1,6 @@
 // Whether the contents of a sealed shard are what its builder writes. open_shard() looks at tables and bounds; this
-// looks at every code, link, level entry, posting list and row id, and at what the entry points of a graph reach.
+// looks at every code, link, level entry, posting list, row id and entry of a look-up table, and at what the entry
+// points of a graph reach.
 #pragma once
 
 #include <memory>

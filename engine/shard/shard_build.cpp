@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "engine/search/calibration.hpp"
 #include "engine/shard/deduplicate.hpp"
 #include "engine/shard/lane_input.hpp"
 #include "engine/shard/shard_layout.hpp"
@@ -31,7 +32,8 @@ void for_blocks(unsigned threads, std::uint32_t n, Progress& progress, F&& f) {
 /// Makes one lane's arrays, and frees the input on the way. Bytes per row while it runs, R = record_bytes, u = distinct
 /// codes per row: 14 + R + u (R + 8) when the codes of the input are released, 14 + u (2 R + 12) while the nodes are
 /// renumbered, then 6 + u (R + 4 + 8 m) and what build_graph takes on top, which is the peak of a lane with a graph.
-/// Measured with 256-bit codes, all distinct, m = 16: 98 without a graph; with one 436 at the peak and 170 in the end.
+/// In the end come the look-up tables, some 6 u and, for radius tables of 256 bits, 52 u more.
+/// Measured with 256-bit codes, all distinct, m = 16: 100 without a graph; with one 432 at the peak and 228 in the end.
 class LaneBuilder {
 public:
     LaneBuilder(std::unique_ptr<LaneInput> input, const ShardOptions& options, unsigned threads, MemoryBudget& budget,
@@ -168,6 +170,30 @@ private:
             to.links = std::move(from.links);
             from = {};
         }
+        calibrate(view(), options_.metric, options_.seed, threads_, progress_, r.calibration);
+    }
+
+    /// The lane as a search sees it, but for the row ids.
+    LaneView view() const {
+        const LaneRecord& r = lane_.record;
+        LaneView v;
+        v.code_bytes = r.code_bytes;
+        v.nodes = r.nodes;
+        v.postings = r.postings;
+        v.degree = r.degree;
+        v.upper_degree = r.upper_degree;
+        v.prefix_bytes = r.prefix_bytes;
+        v.levels = r.levels;
+        v.codes = RecordArray::plain(lane_.codes.data(), r.record_bytes, r.nodes);
+        v.links = RecordArray::plain(lane_.links.data(), r.degree * std::uint32_t{sizeof(NodeId)}, r.nodes);
+        v.posting_offsets = RecordArray::plain(lane_.posting_offsets.data(), sizeof(std::uint32_t), r.nodes + 1);
+        for (std::uint32_t l = 0; l < r.levels; ++l) {
+            const auto& level = lane_.levels[l];
+            v.level[l] = {RecordArray::plain(level.entries.data(), sizeof(UpperEntry), r.level_entries[l]),
+                          RecordArray::plain(level.links.data(), r.upper_degree * std::uint32_t{sizeof(std::uint32_t)},
+                                             r.level_entries[l])};
+        }
+        return v;
     }
 
     /// After the graph, whose memory is free again.

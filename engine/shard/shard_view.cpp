@@ -1,7 +1,9 @@
 #include "engine/shard/shard_view.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 
 #include "engine/shard/bloom_filter.hpp"
 #include "engine/shard/lane_input.hpp"
@@ -120,7 +122,7 @@ private:
         lane.upper_degree = r.upper_degree;
         lane.prefix_bytes = r.prefix_bytes;
         lane.levels = r.levels;
-        std::memcpy(lane.calibration, r.calibration, sizeof lane.calibration);
+        std::copy(std::begin(r.calibration), std::end(r.calibration), lane.calibration);
         lane.chunks = r.chunks;
         lane.chunk_bits = r.chunk_bits;
         const std::uint32_t lane_page = at_page_;

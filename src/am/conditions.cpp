@@ -93,9 +93,11 @@ ScanConditions scan_conditions(IndexScanDesc scan, Metric metric) {
         const ScanKeyData& key = scan->keyData[i];
         if ((key.sk_flags & SK_ISNULL) != 0)
             conditions.impossible = true;
+        else if (!is_condition(key, metric))
+            conditions.recheck = true;
         else if (key.sk_strategy == kEqualStrategy)
             add_codes(&conditions, codes_of_key(key));
-        else if (key.sk_strategy == kWithinStrategy && (key.sk_flags & SK_SEARCHARRAY) == 0)
+        else if ((key.sk_flags & SK_SEARCHARRAY) == 0)
             add_ball(&conditions, key.sk_argument);
         else
             conditions.recheck = true;

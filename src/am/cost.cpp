@@ -27,7 +27,8 @@ static constexpr double kCandidateCodes = 10;
 static constexpr double kSkew = 4;
 
 static double codes_before_first_row(double rows) {
-    if (settings.exact || rows < ShardOptions{}.graph_threshold) return rows;
+    const bool exact = settings.exact || (settings.recall >= 1 && settings.ef_search == 0);
+    if (exact || rows < ShardOptions{}.graph_threshold) return rows;
     return Min(rows, kGraphCodesPerDecade * log10(rows / 1000));
 }
 

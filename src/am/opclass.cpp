@@ -29,12 +29,19 @@ static std::optional<Metric> distance_metric(Oid op) {
     return std::nullopt;
 }
 
-std::optional<Metric> within_metric(Oid op) {
-    const PGFunction function = function_of(op);
+static std::optional<Metric> within_metric(PGFunction function) {
     if (function == bitvec_in_nphd_ball) return Metric::nphd;
     if (function == bitvec_in_hamming_ball) return Metric::hamming;
     if (function == bitvec_in_jaccard_ball) return Metric::jaccard;
     return std::nullopt;
+}
+
+std::optional<Metric> within_metric(Oid op) { return within_metric(function_of(op)); }
+
+bool is_condition(const ScanKeyData& key, Metric metric) {
+    const PGFunction function = key.sk_func.fn_addr;
+    if (key.sk_strategy == kEqualStrategy) return function == bitvec_eq;
+    return key.sk_strategy == kWithinStrategy && within_metric(function) == metric;
 }
 
 std::optional<Metric> family_metric(Oid opfamily, Oid opcintype) {

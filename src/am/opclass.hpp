@@ -22,6 +22,9 @@ Metric index_metric(Relation index);
 /// What an operator family of any access method measures for its input type; nothing if it has no distance of ours.
 std::optional<Metric> family_metric(Oid opfamily, Oid opcintype);
 
+/// Whether the function of a scan key is what its strategy stands for; families may be altered behind an index's back.
+bool is_condition(const ScanKeyData& key, Metric metric);
+
 /// What an operator of strategy kWithinStrategy measures; nothing for any other operator.
 std::optional<Metric> within_metric(Oid op);
 

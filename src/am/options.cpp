@@ -3,7 +3,6 @@
 #include "src/am/opclass.hpp"
 #include "src/settings.hpp"
 
-#include "engine/search/nearest.hpp"
 #include "engine/shard/shard_build.hpp"
 
 namespace nphd {
@@ -14,6 +13,7 @@ struct StoredOptions {
     int m;
     int ef_construction;
     int ef_search;
+    int radius_bits;
     bool prefix_edges;
 };
 
@@ -23,7 +23,9 @@ static constexpr int kMinM = 4, kMaxM = 64;
 static constexpr int kMinEfConstruction = 16, kMaxEfConstruction = 1000;
 static const int default_m = static_cast<int>(ShardOptions{}.m);
 static const int default_ef_construction = static_cast<int>(ShardOptions{}.ef_construction);
-static const int built_in_ef_search = static_cast<int>(NearestOptions{}.ef_search);
+static constexpr int kUnset = 0;
+static constexpr int kMaxRadiusBits = kMaxCodeBytes * 8;
+static const int default_radius_bits = static_cast<int>(ShardOptions{}.radius_bits);
 
 void define_index_options() {
     options_kind = add_reloption_kind();
@@ -31,8 +33,11 @@ void define_index_options() {
                       default_m, kMinM, kMaxM, AccessExclusiveLock);
     add_int_reloption(options_kind, "ef_construction", "Candidates considered for each code's links",
                       default_ef_construction, kMinEfConstruction, kMaxEfConstruction, AccessExclusiveLock);
-    add_int_reloption(options_kind, "ef_search", "Default of nphd.ef_search for this index", built_in_ef_search, 1,
+    add_int_reloption(options_kind, "ef_search",
+                      "Default of nphd.ef_search for this index; nphd.recall decides where it is not set", kUnset, 1,
                       kMaxEfSearch, ShareUpdateExclusiveLock);
+    add_int_reloption(options_kind, "radius_bits", "Leading bits of a code that radius tables cover; 0: no such tables",
+                      default_radius_bits, 0, kMaxRadiusBits, AccessExclusiveLock);
     add_bool_reloption(options_kind, "prefix_edges",
                        "Serve queries that are shorter than the codes (bitvec_nphd_ops only)", true,
                        AccessExclusiveLock);
@@ -50,6 +55,7 @@ bytea* nphdoptions(Datum reloptions, bool validate) {
         option("m", RELOPT_TYPE_INT, offsetof(StoredOptions, m)),
         option("ef_construction", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_construction)),
         option("ef_search", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_search)),
+        option("radius_bits", RELOPT_TYPE_INT, offsetof(StoredOptions, radius_bits)),
         option("prefix_edges", RELOPT_TYPE_BOOL, offsetof(StoredOptions, prefix_edges)),
     };
     auto* stored = static_cast<StoredOptions*>(
@@ -68,13 +74,14 @@ IndexOptions index_options(Relation index) {
     options.metric = static_cast<uint32>(metric);
     options.m = static_cast<uint32>(stored ? stored->m : default_m);
     options.ef_construction = static_cast<uint32>(stored ? stored->ef_construction : default_ef_construction);
+    options.radius_bits = static_cast<uint32>(stored ? stored->radius_bits : default_radius_bits);
     options.prefix_bytes = prefix_edges ? ShardOptions{}.prefix_bytes : 0;
     return options;
 }
 
-int default_ef_search(Relation index) {
+int index_ef_search(Relation index) {
     const auto* stored = reinterpret_cast<const StoredOptions*>(index->rd_options);
-    return stored ? stored->ef_search : built_in_ef_search;
+    return stored ? stored->ef_search : kUnset;
 }
 
 }  // namespace nphd

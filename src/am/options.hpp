@@ -11,7 +11,7 @@ bytea* nphdoptions(Datum reloptions, bool validate);
 /// What a new index freezes: its options and the metric of its operator class.
 IndexOptions index_options(Relation index);
 
-/// The index's default for nphd.ef_search.
-int default_ef_search(Relation index);
+/// The index's option ef_search; 0: not set.
+int index_ef_search(Relation index);
 
 }  // namespace nphd

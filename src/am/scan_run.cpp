@@ -3,11 +3,10 @@
 #include <algorithm>
 
 #include "src/am/last_scan.hpp"
-#include "src/am/options.hpp"
 #include "src/am/run_state.hpp"
+#include "src/am/search_options.hpp"
 #include "src/faults.hpp"
 #include "src/guard.hpp"
-#include "src/settings.hpp"
 #include "src/storage/sigbus_guard.hpp"
 #include "src/type/bitvec.hpp"
 
@@ -145,16 +144,6 @@ RunStep next_whole_lane_row(ScanRun* run, RowId* out) {
     return RunStep::row;
 }
 
-static NearestOptions nearest_options(ScanRun* run) {
-    NearestOptions options;
-    options.metric = run->metric;
-    options.exact = settings.exact;
-    options.ef_search =
-        static_cast<std::uint32_t>(settings.ef_search > 0 ? settings.ef_search : default_ef_search(run->index));
-    options.visit_cap = static_cast<std::uint32_t>(settings.visit_limit);
-    return options;
-}
-
 static void take_search(ScanRun* run) {
     run->search = spare_search;
     spare_search = nullptr;
@@ -200,7 +189,7 @@ ScanRun* scan_run_start(IndexScanDesc scan) {
         if (run->conditions.by_code) list_look_ups(run);
         if (!run->conditions.by_code && (run->ordered || run->conditions.any())) take_search(run);
         if (run->ordered)
-            start_ordered(run, nearest_options(run));
+            start_ordered(run, search_options(run->index, run->metric));
         else
             start_unordered(run);
     }

@@ -1,9 +1,12 @@
 // nphd_index_stats(regclass), nphd_index_lanes(regclass) and nphd_index_extents(regclass): what an index consists of.
 
+#include "src/am/search_options.hpp"
 #include "src/inspect/index_checks.hpp"
 #include "src/storage/allocation.hpp"
 #include "src/storage/pending.hpp"
 #include "src/storage/shard_cache.hpp"
+
+#include "engine/search/calibration.hpp"
 
 namespace nphd {
 
@@ -111,6 +114,12 @@ static int64 count_dead(const CachedShard* shard, const LaneView& lane) {
     return dead;
 }
 
+// The ef_search of a search for a code as long as the lane's.
+static uint32 effort_for(const LaneView& lane, const NearestOptions& options) {
+    if (!lane.has_graph() || options.exact) return kScanLane;
+    return options.recall > 0 ? choose_effort(lane, 8 * lane.code_bytes, options.recall) : options.ef_search;
+}
+
 // All that is shown of a lane was copied when its shard was opened.
 static void put_lanes(ReturnSetInfo* result, Relation index) {
     MetaPage meta;
@@ -122,11 +131,14 @@ static void put_lanes(ReturnSetInfo* result, Relation index) {
         manifest = manifest_draft(index, &meta);
         shards = open_all(index, meta, manifest);
     } while (shards == nullptr);
+    const NearestOptions options = search_options(index, static_cast<Metric>(meta.options.metric));
     ListCell* cell;
     foreach (cell, manifest.shards) {
         const auto* entry = static_cast<ShardEntry*>(lfirst(cell));
         const CachedShard* shard = shards[foreach_current_index(cell)];
         for (const LaneView& lane : shard->view->lanes) {
+            const uint32 effort = effort_for(lane, options);
+            const std::optional<double> recall = effort == kScanLane ? 1.0 : measured_recall(lane, effort);
             const Datum values[] = {
                 Int64GetDatum(static_cast<int64>(entry->generation)),
                 Int32GetDatum(static_cast<int32>(lane.code_bytes * 8)),
@@ -135,8 +147,12 @@ static void put_lanes(ReturnSetInfo* result, Relation index) {
                 Int64GetDatum(count_dead(shard, lane)),
                 BoolGetDatum(lane.has_graph()),
                 Int32GetDatum(static_cast<int32>(lane.levels)),
+                Int32GetDatum(static_cast<int32>(effort)),
+                Float8GetDatum(recall.value_or(0)),
             };
             bool nulls[lengthof(values)] = {};
+            nulls[7] = effort == kScanLane;
+            nulls[8] = !recall.has_value();
             tuplestore_putvalues(result->setResult, result->setDesc, const_cast<Datum*>(values), nulls);
         }
     }

@@ -79,6 +79,7 @@ void shard_job_run(ShardJob* job, const IndexOptions& options, int threads, void
     shard_options.m = options.m;
     shard_options.ef_construction = options.ef_construction;
     shard_options.prefix_bytes = options.prefix_bytes;
+    shard_options.radius_bits = options.radius_bits;
     guarded([&] {
         job->build = std::make_unique<ShardBuild>(std::move(job->input), shard_options, static_cast<unsigned>(threads),
                                                   *job->budget);

@@ -34,7 +34,10 @@ struct IndexOptions {
     uint32 m;
     uint32 ef_construction;
     uint32 prefix_bytes;  // 0: no prefix edges
+    uint32 radius_bits;   // leading bits of a code that radius tables cover; 0: no radius tables
+    uint32 reserved;
 };
+static_assert(sizeof(IndexOptions) == 24);
 
 /// Block 0. Changed under its exclusive buffer lock only, each change one WAL record.
 struct MetaPage {
@@ -67,7 +70,7 @@ struct MetaPage {
     uint64 next_generation;
 
     uint64 tombstone_epoch;  // moves whenever a tombstone or a dead mark was set
-    uint64 reserved[23];
+    uint64 reserved[22];
 };
 static_assert(sizeof(MetaPage) == 304);
 inline constexpr uint32 kMetaPageEnd = kPageDataOffset + sizeof(MetaPage);

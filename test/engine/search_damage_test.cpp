@@ -8,6 +8,8 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "engine/search/code_lookup.hpp"
+#include "engine/shard/code_chunks.hpp"
 #include "test/engine/search_fixture.hpp"
 
 namespace nphd::test {
@@ -23,6 +25,33 @@ Rows damaged_rows(TestRandom& random, Metric metric) {
     return rows;
 }
 
+/// What is found must be what was asked for; every record of a look-up table lies inside the pages.
+void look_up_all(const ShardView& view, const std::vector<std::vector<std::uint8_t>>& queries) {
+    for (const LaneView& lane : view.lanes) {
+        for (const auto& query : queries) {
+            std::vector<std::uint8_t> code = query;
+            code.resize(lane.code_bytes);
+            const NodeId node = find_code(lane, code);
+            if (node == kNoNode) continue;
+            ASSERT_LT(node, lane.nodes);
+            EXPECT_TRUE(std::equal(code.begin(), code.end(), lane.code(node).begin()));
+        }
+        std::uint64_t sum = 0;
+        for (const RecordArray* ids : {&lane.directory_nodes, &lane.chunk_nodes})
+            for (std::uint32_t i = 0; i < ids->count; i += 1 + ids->count / 1000) sum += lane.node_id(*ids, i);
+        for (const RecordArray* ids : {&lane.directory_nodes, &lane.chunk_nodes})
+            if (ids->count > 0) sum += lane.node_id(*ids, ids->count - 1);
+        if (lane.chunks > 0) {
+            ASSERT_EQ(lane.chunk_starts.count, lane.chunks * ((1u << lane.chunk_bits) + 1));
+            ASSERT_EQ(lane.chunk_nodes.count, lane.chunks * lane.nodes);
+            sum += lane.chunk_starts.value<std::uint32_t>(lane.chunk_starts.count - 1);
+            sum += code_chunk(lane.codes.at(lane.nodes - 1), lane.chunks - 1, lane.chunk_bits);
+        }
+        volatile std::uint64_t kept = sum;
+        static_cast<void>(kept);
+    }
+}
+
 /// Searches what opens; every call must end, and so must the stream. Returns whether it opened.
 bool search_all(const Pages& pages, const std::vector<std::vector<std::uint8_t>>& queries,
                 std::span<const std::uint8_t> dead, NearestSearch& search) {
@@ -33,6 +62,7 @@ bool search_all(const Pages& pages, const std::vector<std::vector<std::uint8_t>>
         EXPECT_LT(damage.page, pages.count());
         return false;
     }
+    look_up_all(view, queries);
     for (const auto& query : queries) {
         for (const bool exact : {false, true}) {
             NearestOptions options;
@@ -105,7 +135,7 @@ void damage_tables(Pages& pages, TestRandom& random) {
         const std::uint32_t page = random.below(3);
         const std::size_t used = page == 0   ? sizeof(ShardHeader)
                                  : page == 1 ? 3 * sizeof(LaneRecord)
-                                             : 25 * sizeof(SectionRecord);
+                                             : 33 * sizeof(SectionRecord);
         std::uint8_t* const at =
             pages.page(page) + kPageDataOffset + random.below(static_cast<std::uint32_t>(used / 4)) * 4;
         std::uint32_t value;
@@ -143,6 +173,7 @@ TEST_P(Damage, IsSurvived) {
     ShardOptions options;
     options.metric = GetParam();
     options.graph_threshold = 300;
+    options.directory_threshold = options.radius_threshold = 150;
     MemoryBudget budget;
     const Pages sound = build_pages(rows, options, 2, budget);
     NearestSearch search;

@@ -52,6 +52,7 @@ ShardOptions with_graphs(Metric metric = Metric::nphd) {
     ShardOptions options;
     options.metric = metric;
     options.graph_threshold = 200;
+    options.radius_threshold = 1000;
     return options;
 }
 
@@ -130,7 +131,12 @@ TEST_F(DamagedShard, WasSound) {
 
 TEST_F(DamagedShard, ACodeThatAnotherNodeHas) {
     std::memcpy(at(lane().codes, 4321), at(lane().codes, 17), 32);
-    expect_only("a code that another node has too", page(lane().codes, 4321));
+    const auto found = findings();
+    ASSERT_GE(found.size(), 2u);
+    EXPECT_STREQ(found[0].what, "a code that another node has too");
+    EXPECT_EQ(found[0].page, page(lane().codes, 4321));
+    EXPECT_STREQ(found[1].what, "a node in the key directory under another hash");
+    EXPECT_EQ(found[1].count, 1u);
 }
 
 TEST_F(DamagedShard, BitsBehindACode) {
@@ -212,6 +218,94 @@ TEST_F(DamagedShard, LevelEntries) {
     EXPECT_STREQ(findings().at(0).what, "a level entry for a node that does not exist");
     set(entries, 2, entries.value<UpperEntry>(3));
     EXPECT_STREQ(findings().at(0).what, "a node twice on one level");
+}
+
+TEST_F(DamagedShard, BloomFilter) {
+    ASSERT_GT(lane().bloom.count, 2u);
+    const std::uint64_t block = lane().bloom.value<std::uint64_t>(1);
+    set(lane().bloom, 1, ~std::uint64_t{0});  // too many bits are no fault
+    EXPECT_EQ(listed(findings()), "");
+    set(lane().bloom, 1, std::uint64_t{0});
+    const auto found = findings();
+    ASSERT_EQ(found.size(), 1u) << listed(found);
+    EXPECT_STREQ(found[0].what, "a code that the bloom filter does not have");
+    EXPECT_EQ(found[0].code_bytes, 32u);
+    EXPECT_GT(found[0].count, 5u);
+    EXPECT_LT(found[0].count, 60u) << "of one block";
+    set(lane().bloom, 1, block);
+    EXPECT_EQ(listed(findings()), "");
+}
+
+TEST_F(DamagedShard, BucketsOfTheKeyDirectory) {
+    const RecordArray& starts = lane().directory_starts;
+    ASSERT_EQ(starts.count, 2049u);
+    for (const std::uint32_t i : {0u, 1000u, starts.count - 1}) {
+        const auto before = starts.value<std::uint32_t>(i);
+        for (const std::uint32_t value : {before + 100, before - 100, lane().nodes + 1, 0xFFFFFFFFu}) {
+            set(starts, i, value);
+            const auto found = findings();
+            ASSERT_EQ(found.size(), 1u) << listed(found);
+            EXPECT_STREQ(found[0].what, "a bucket of the key directory out of range or out of order");
+        }
+        set(starts, i, before);
+    }
+    // Still in order, but a node has moved to the next bucket.
+    std::uint32_t i = 1000;
+    while (starts.value<std::uint32_t>(i) == starts.value<std::uint32_t>(i - 1)) ++i;
+    set(starts, i, starts.value<std::uint32_t>(i) - 1);
+    expect_only("a node in the key directory under another hash",
+                page(lane().directory_nodes, starts.value<std::uint32_t>(i)));
+}
+
+TEST_F(DamagedShard, NodesOfTheKeyDirectory) {
+    const RecordArray& nodes = lane().directory_nodes;
+    const auto put = [&](const RecordArray& ids, std::uint32_t i, NodeId id) { std::memcpy(at(ids, i), &id, 3); };
+    const NodeId first = lane().node_id(nodes, 20), other = lane().node_id(nodes, 5000);
+    put(nodes, 20, lane().nodes);
+    expect_only("a node in the key directory that does not exist", page(nodes, 20));
+    put(nodes, 20, other);
+    put(nodes, 5000, first);
+    expect_only("a node in the key directory under another hash", page(nodes, 20), 2);
+    put(nodes, 20, first);
+    expect_only("a node twice in the key directory", page(nodes, 5000));
+}
+
+TEST_F(DamagedShard, RadiusTables) {
+    ASSERT_EQ(lane().chunk_bits, 9u);
+    ASSERT_EQ(lane().chunks, 28u);
+    const RecordArray &starts = lane().chunk_starts, &nodes = lane().chunk_nodes;
+    const std::uint32_t table = 3 * 513;
+    for (const std::uint32_t i : {table, table + 200, table + 512}) {
+        const auto before = starts.value<std::uint32_t>(i);
+        for (const std::uint32_t value : {before + 300, before - 300, lane().nodes + 1, 0xFFFFFFFFu}) {
+            set(starts, i, value);
+            const auto found = findings();
+            ASSERT_EQ(found.size(), 1u) << listed(found);
+            EXPECT_STREQ(found[0].what, "a value of a radius table out of range or out of order");
+            EXPECT_EQ(found[0].page, page(starts, i));
+        }
+        set(starts, i, before);
+    }
+    // The first node of a value that has two at least.
+    std::uint32_t v = table + 100;
+    while (starts.value<std::uint32_t>(v + 1) - starts.value<std::uint32_t>(v) < 2) ++v;
+    const std::uint32_t place = 3 * lane().nodes + starts.value<std::uint32_t>(v);
+    const auto put = [&](std::uint32_t i, NodeId id) { std::memcpy(at(nodes, i), &id, 3); };
+    const NodeId first = lane().node_id(nodes, place), second = lane().node_id(nodes, place + 1);
+    put(place, lane().nodes);
+    auto found = findings();
+    EXPECT_STREQ(found.at(0).what, "a node in a radius table that does not exist") << listed(found);
+    put(place, second);
+    expect_only("nodes of a radius table out of order", page(nodes, place + 1));
+    put(place + 1, first);
+    expect_only("nodes of a radius table out of order", page(nodes, place + 1));
+    put(place, first);
+    put(place + 1, second);
+    EXPECT_EQ(listed(findings()), "");
+    set(starts, v, starts.value<std::uint32_t>(v) + 1);
+    found = findings();
+    ASSERT_GE(found.size(), 1u);
+    EXPECT_STREQ(found.back().what, "a node in a radius table under another value");
 }
 
 // A hundred nodes that nothing leads to any more; half of them are dead.

@@ -103,7 +103,8 @@ subtest 'objects in the way' => sub {
 		'TYPE public.bitvec_ball AS (a int)' => '42710',
 		map { ("FUNCTION public.$_ RETURNS bytea LANGUAGE sql AS 'SELECT NULL::bytea'" => '42723') }
 		  'bytea_to_bitvec(bytea)', 'varbit_to_bitvec(varbit)', 'int8_to_bitvec(bigint)', 'uuid_to_bitvec(uuid)',
-		'nphd_compact(regclass, boolean)', 'nphd_index_stats(regclass)', 'nphd_index_lanes(regclass)', 'nphd_check(regclass, boolean)');
+		'nphd_compact(regclass, boolean)', 'nphd_index_stats(regclass)', 'nphd_index_lanes(regclass)', 'nphd_check(regclass, boolean)',
+		'nphd_recall(regclass, integer, integer)');
 	for my $obstacle (sort keys %state_of)
 	{
 		my ($kind, $name) = $obstacle =~ /^(\w+) ([\w.]+(?:\([^)]*\))?)/;

@@ -68,6 +68,7 @@ struct LaneSearch {
     NodeId hidden = kNoNode;
 
     bool front(RankedNode& out) {
+        if (way == nothing) return false;  // the scan is one of an earlier search
         if (way == by_tables) {
             if (probing || next_probed == probe.found().size()) return false;
             out = probe.found()[next_probed];

@@ -479,3 +479,19 @@ CREATE FUNCTION nphd_last_scan(
 
 COMMENT ON FUNCTION nphd_last_scan() IS
     'what the last scan of an nphd index in this session did, lane by lane; the rows that it found among the pending ones come last';
+
+-- All pairs
+--
+-- Not strict: without a shard all of them are meant. An index or a radius of NULL has no pairs.
+
+CREATE FUNCTION nphd_pairs(
+    index regclass,
+    radius double precision,
+    shard int8 DEFAULT NULL,
+    OUT a tid,
+    OUT b tid,
+    OUT distance double precision
+) RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+
+COMMENT ON FUNCTION nphd_pairs(regclass, double precision, bigint) IS
+    'all pairs of visible rows of an nphd index whose distance is at most the radius, each once; shard: only those of this shard with itself and older ones, 0: of the pending rows with all';

@@ -1,7 +1,7 @@
 // What a search costs and what it finds: the graph at several slacks over heap pages and over the same pages in a
-// mapped file, the exact scan against a plain read of the same pages, and where the graph begins to beat the scan. All
-// that is compared is measured in turns in the same run; times are of the best pass, so that a busy machine does not
-// blur them.
+// mapped file, the exact scan against a plain read of the same pages, where the graph begins to beat the scan, and what
+// effort a wanted recall comes to. All that is compared is measured in turns in the same run; times are of the best
+// pass, so that a busy machine does not blur them.
 //
 //   search_bench --rows=1000000 --benchmark_filter='graph/clustered'
 #include <benchmark/benchmark.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
@@ -18,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/search/calibration.hpp"
 #include "engine/search/code_lookup.hpp"
 #include "engine/search/dead_nodes.hpp"
 #include "engine/search/nearest.hpp"
@@ -41,6 +43,10 @@ double cpu_us() {
     return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_nsec) / 1e3;
 }
 
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+constexpr unsigned kBuildThreads = 2;
+
 [[noreturn]] void fail(const char* what) {
     std::fprintf(stderr, "search_bench: %s\n", what);
     std::exit(1);
@@ -58,9 +64,11 @@ public:
         auto input = std::make_unique<ShardInput>(budget);
         for (std::uint32_t i = 0; i < codes.size(); ++i)
             input->add(codes.code(i), {i / 200, static_cast<std::uint16_t>(i % 200 + 1)});
-        ShardBuild build(std::move(input), options, 2, budget);
+        const double start = now();
+        ShardBuild build(std::move(input), options, kBuildThreads, budget);
         build.start();
         build.finish();
+        build_seconds = now() - start;
         bytes_ = build.summary().pages * kPageBytes;
         heap_.reset(std::aligned_alloc(kPageBytes, bytes_));
         auto* const pages = static_cast<std::uint8_t*>(heap_.get());
@@ -99,6 +107,7 @@ public:
     }
 
     ShardView in_heap, in_file;
+    double build_seconds = 0;
 
 private:
     void open(const std::uint8_t* pages, ShardView& view) const {
@@ -167,6 +176,7 @@ private:
 
 DataSet make_data(const std::string& kind, std::uint32_t n, std::uint32_t code_bytes) {
     if (kind == "clustered") return test::clustered_data(n, kQueries, code_bytes, 7);
+    if (kind == "clustered_families") return test::clustered_family_data(n, kQueries, code_bytes, 7);
     if (kind == "near_duplicates") return test::near_duplicate_data(n, kQueries, code_bytes, 7);
     return test::uniform_data(n, kQueries, code_bytes, 7);
 }
@@ -299,6 +309,52 @@ void look_up(benchmark::State& state, const LaneView& lane) {
     state.counters["miss_ns"] = miss;
 }
 
+/// A wanted recall: the effort it comes to (0: the scan), and what that costs and finds, against the least effort and
+/// the scan.
+void wanted_recall(benchmark::State& state, const std::string& kind, std::size_t query_bytes, double wanted) {
+    const Prepared& p = prepared(kind);
+    const LaneView& lane = p.shard.in_heap.lanes[0];
+    Searcher searcher(p.data.queries, query_bytes, p.shard.in_heap);
+    const NearestOptions least = searcher.options();
+    NearestOptions by_recall = least, exact = least;
+    by_recall.recall = wanted;
+    exact.exact = true;
+    Pass chosen, walked, scanned, ignored;
+    for ([[maybe_unused]] auto _ : state) {
+        searcher.options() = exact;
+        searcher.pass(p.shard.in_heap, scanned);
+        searcher.options() = least;
+        searcher.pass(p.shard.in_heap, ignored);  // the scan emptied the caches
+        searcher.pass(p.shard.in_heap, walked);
+        searcher.options() = by_recall;
+        searcher.pass(p.shard.in_heap, chosen);
+    }
+    state.counters["ef"] = choose_effort(lane, static_cast<std::uint32_t>(8 * query_bytes), wanted);
+    state.counters["recall"] = chosen.recall;
+    state.counters["us"] = chosen.us;
+    state.counters["recall_ef10"] = walked.recall;
+    state.counters["us_ef10"] = walked.us;
+    state.counters["us_scan"] = scanned.us;
+}
+
+/// What the calibration of a lane takes, of the time that its shard takes to build.
+void calibration(benchmark::State& state, const std::string& kind) {
+    const Prepared& p = prepared(kind);
+    const LaneView& lane = p.shard.in_heap.lanes[0];
+    const Progress progress;
+    std::uint32_t words[16];
+    double seconds = std::numeric_limits<double>::max();
+    for ([[maybe_unused]] auto _ : state) {
+        const double start = now();
+        calibrate(lane, p.shard.in_heap.metric, ShardOptions{}.seed, kBuildThreads, progress, words);
+        seconds = std::min(seconds, now() - start);
+    }
+    if (!std::equal(std::begin(words), std::end(words), lane.calibration)) fail("a calibration that is not as stored");
+    state.counters["s"] = seconds;
+    state.counters["build_s"] = p.shard.build_seconds;
+    state.counters["share"] = seconds / p.shard.build_seconds;
+}
+
 void register_all() {
     const auto add = [](const std::string& name, auto&& run) {
         return benchmark::RegisterBenchmark(name.c_str(), run)->Unit(benchmark::kMillisecond)->UseRealTime();
@@ -323,6 +379,15 @@ void register_all() {
             const Prepared p("uniform", ShardOptions{}.directory_threshold - 1, bytes, ShardOptions{});
             look_up(s, p.shard.in_heap.lanes[0]);
         })->Iterations(3);
+    for (const std::string kind : {"clustered", "clustered_families", "near_duplicates", "uniform"}) {
+        for (const std::size_t bytes : {32u, 8u})
+            for (const double wanted : {0.9, 0.95, 0.99}) {
+                char name[100];
+                std::snprintf(name, sizeof name, "recall/%s/%zub/%.2f", kind.c_str(), 8 * bytes, wanted);
+                add(name, [=](benchmark::State& s) { wanted_recall(s, kind, bytes, wanted); })->Iterations(3);
+            }
+        add("calibration/" + kind, [=](benchmark::State& s) { calibration(s, kind); })->Iterations(3);
+    }
     for (const std::string kind : {"clustered", "near_duplicates", "uniform"})
         for (const std::uint32_t bytes : {8u, 32u, 128u})
             add("threshold/" + kind + "/" + std::to_string(8 * bytes) + "b",

@@ -17,8 +17,10 @@ constexpr std::uint32_t kFullCurve = 1, kCutCurve = kFullCurve + kLevels;  // fi
 constexpr std::uint32_t kNearest = 10;
 // One query for so many nodes, within these bounds: some 2 % of the time that the graph takes to build.
 constexpr std::uint32_t kNodesPerQuery = 2048, kFewestQueries = 32, kMostQueries = 100;
-constexpr std::uint32_t kEnough = 995;      // in 1/1000: beyond that no higher effort is measured,
-constexpr std::uint64_t kScanShare = 2;     // nor where the next one would cost about as much as the scan
+// No higher effort is measured once one found so much, in 1/1000; nor where the next would cost about as much as the
+// scan, or a fourth of it while little was found, for then even the next but one would not do.
+constexpr std::uint32_t kEnough = 995, kLittle = 600;
+constexpr std::uint64_t kScanShare = 2, kScanShareOfLittle = 8;
 constexpr std::uint32_t kCutBytes = 8;      // where there are no prefix edges that say what is asked for
 constexpr std::uint32_t kCostUnit = 32;     // of LaneQuery::work()
 constexpr std::uint64_t kStream = 0xCA11B;  // tells the sample from other random choices
@@ -88,7 +90,8 @@ public:
             const Sums s = search_all(bytes);
             const auto permille = static_cast<std::uint32_t>(s.found * 1000 / std::max<std::uint64_t>(1, truth.found));
             curve[l] = encode({permille, s.work / queries_.size()});
-            if (permille >= kEnough || s.work * kScanShare >= truth.work) break;
+            if (permille >= kEnough || s.work * (permille < kLittle ? kScanShareOfLittle : kScanShare) >= truth.work)
+                break;
         }
     }
 

@@ -5,8 +5,8 @@
 // words 8..14 were cut to, 0: there are none. Words 1..7: queries as long as the codes, one for each effort of
 // kEfforts; words 8..14: the same for the cut queries. Bits 0..21 mean cost of a search in units of 1,024 bytes read in
 // sequence, rounded up; bits 22..31 recall@10 in 1/1000, rounded down; 0: not measured, since a smaller effort found
-// nearly everything or cost half as much as the scan. Word 15: 0. Damaged words make a search find less, or take
-// longer.
+// nearly everything, or higher ones would cost about as much as the scan. Word 15: 0. Damaged words make a search find
+// less, or take longer.
 #pragma once
 
 #include <optional>

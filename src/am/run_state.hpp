@@ -13,6 +13,18 @@
 
 namespace nphd {
 
+/// One state of an index, its shards open. Plain data, zeroed but for `index` before open_index().
+struct OpenIndex {
+    Relation index;
+    MetaPage meta;
+    Manifest* manifest;      // header, shards and segments only
+    uint64 checked_version;  // of the manifest that was last seen to still have all shards
+    Buffer meta_buffer;      // where block 0 was found last
+    CachedShard** shards;
+    uint32 n_shards;
+    bool any_mapped;
+};
+
 struct OpenLane {
     CachedShard* shard;
     const LaneView* view;
@@ -53,22 +65,14 @@ struct RunNode {
     bool late;  // comes after everything else
 };
 
-struct ScanRun {
+struct ScanRun : OpenIndex {
     MemoryContext context;
-    Relation index;
-    MetaPage meta;
-    Manifest* manifest;      // header, shards and segments only
-    uint64 checked_version;  // of the manifest that was last seen to still have all shards
-    Buffer meta_buffer;      // where block 0 was found last
 
     Metric metric;
     ScanConditions conditions;
     bool ordered;
     CodeBytes query;  // what is ordered by
 
-    CachedShard** shards;
-    uint32 n_shards;
-    bool any_mapped;
     OpenLane* lanes;  // all, or those of the engine's search by its numbers
     uint32 n_lanes;
     EngineSearch* search;  // null: none needed, or dropped
@@ -99,9 +103,13 @@ struct ScanRun {
     PGAlignedBlock* page;
 };
 
+/// Reads meta page and manifest, in this order and after `snapshot` was taken, and opens the shards in the current
+/// memory context, which pins them. False: moved.
+bool open_index(OpenIndex* open, Snapshot snapshot);
 /// Whether what was read of the shards until now is what they held when they were live.
-bool still_there(ScanRun* run);
-[[noreturn]] void report_unreadable(ScanRun* run, const CachedShard* shard);
+bool still_there(OpenIndex* open);
+/// ERROR XX002; null: any of the shards.
+[[noreturn]] void report_unreadable(const OpenIndex* open, const CachedShard* shard);
 /// After a jump out of the engine, which left its buffers in an unknown state.
 void drop_search(ScanRun* run);
 

@@ -42,58 +42,53 @@ static ScanRun* create_run(Relation index) {
     return run;
 }
 
-// False: moved.
-static bool open_shards(ScanRun* run, Snapshot snapshot) {
-    meta_read(run->index, &run->meta, snapshot);
-    const Manifest* manifest = manifest_cached(run->index, &run->meta);
+bool open_index(OpenIndex* open, Snapshot snapshot) {
+    meta_read(open->index, &open->meta, snapshot);
+    const Manifest* manifest = manifest_cached(open->index, &open->meta);
     const Size bytes = sizeof(Manifest) + manifest->header.shards * sizeof(ShardEntry) +
                        manifest->header.segments * sizeof(SegmentEntry);
-    run->manifest = static_cast<Manifest*>(palloc(bytes));
-    memcpy(run->manifest, manifest, bytes);
-    run->checked_version = run->meta.manifest_version;
+    open->manifest = static_cast<Manifest*>(palloc(bytes));
+    memcpy(open->manifest, manifest, bytes);
+    open->checked_version = open->meta.manifest_version;
 
-    const uint32 n = run->manifest->header.shards;
-    uint32 lanes = 0;
-    run->shards = static_cast<CachedShard**>(palloc(n * sizeof(CachedShard*)));
+    const uint32 n = open->manifest->header.shards;
+    open->shards = static_cast<CachedShard**>(palloc(n * sizeof(CachedShard*)));
     for (uint32 i = 0; i < n; ++i) {
-        CachedShard* shard = shard_acquire(run->index, run->meta, run->manifest->shards()[i]);
+        CachedShard* shard = shard_acquire(open->index, open->meta, open->manifest->shards()[i]);
         if (shard == nullptr) return false;
-        run->shards[run->n_shards++] = shard;
-        run->any_mapped |= shard->mapped;
-        lanes += static_cast<uint32>(shard->view->lanes.size());
+        open->shards[open->n_shards++] = shard;
+        open->any_mapped |= shard->mapped;
     }
-    shard_cache_sweep(run->index, run->manifest);
-    run->lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
-    run->whole_lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
+    shard_cache_sweep(open->index, open->manifest);
     return true;
 }
 
 // Reading block 0 under its lock is the barrier between what was read before and what is done with it.
-bool still_there(ScanRun* run) {
+bool still_there(OpenIndex* open) {
     NPHD_FAULT("scan.searched");
 #ifdef NPHD_NO_REUSE_CHECK
     // A control: what test/faults/130 then sees shows that it is able to fail.
     return true;
 #endif
-    if (!run->any_mapped) return true;
-    if (meta_manifest_version(run->index, &run->meta_buffer) == run->checked_version) return true;
+    if (!open->any_mapped) return true;
+    if (meta_manifest_version(open->index, &open->meta_buffer) == open->checked_version) return true;
     MetaPage now;
-    meta_read(run->index, &now);
-    const Manifest* manifest = manifest_cached(run->index, &now);
-    for (uint32 i = 0; i < run->n_shards; ++i)
-        if (run->shards[i]->mapped && !manifest_still_has(manifest, run->manifest->shards()[i])) return false;
-    run->checked_version = now.manifest_version;
+    meta_read(open->index, &now);
+    const Manifest* manifest = manifest_cached(open->index, &now);
+    for (uint32 i = 0; i < open->n_shards; ++i)
+        if (open->shards[i]->mapped && !manifest_still_has(manifest, open->manifest->shards()[i])) return false;
+    open->checked_version = now.manifest_version;
     return true;
 }
 
-void report_unreadable(ScanRun* run, const CachedShard* shard) {
+void report_unreadable(const OpenIndex* open, const CachedShard* shard) {
     BlockNumber block = InvalidBlockNumber;
-    for (uint32 i = 0; i < run->n_shards; ++i)
-        if (shard == nullptr || run->shards[i] == shard) {
-            block = run->manifest->shards()[i].block(0);
+    for (uint32 i = 0; i < open->n_shards; ++i)
+        if (shard == nullptr || open->shards[i] == shard) {
+            block = open->manifest->shards()[i].block(0);
             break;
         }
-    report_damage(run->index, block, "a shard that cannot be read");
+    report_damage(open->index, block, "a shard that cannot be read");
 }
 
 void drop_search(ScanRun* run) {
@@ -174,12 +169,16 @@ static void list_look_ups(ScanRun* run) {
 ScanRun* scan_run_start(IndexScanDesc scan) {
     ScanRun* run = create_run(scan->indexRelation);
     MemoryContext caller = MemoryContextSwitchTo(run->context);
-    const bool there = open_shards(run, scan->xs_snapshot);
+    const bool there = open_index(run, scan->xs_snapshot);
     if (!there) {
         MemoryContextSwitchTo(caller);
         scan_run_end(run);
         return nullptr;
     }
+    Size lanes = 0;
+    for (uint32 i = 0; i < run->n_shards; ++i) lanes += run->shards[i]->view->lanes.size();
+    run->lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
+    run->whole_lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
     run->metric = static_cast<Metric>(run->meta.options.metric);
     run->conditions = scan_conditions(scan, run->metric);
     // Under a NULL query every distance is NULL: any order will do.

@@ -222,6 +222,26 @@ inline DataSet near_duplicate_data(std::uint32_t n, std::uint32_t n_queries, std
     return out;
 }
 
+/// Clustered bases, each with a family of near-duplicates; queries are further near-duplicates. Codes may repeat.
+inline DataSet clustered_family_data(std::uint32_t n, std::uint32_t n_queries, std::uint32_t code_bytes,
+                                     std::uint64_t seed, std::uint32_t family = 10, double noise = 0.03) {
+    const ClusteredSource source(code_bytes, seed);
+    const CodeSet bases = source.take((n + family - 1) / family, seed + 1);
+    TestRandom random(seed + 2);
+    DataSet out{CodeSet(code_bytes), CodeSet(code_bytes)};
+    out.codes.reserve(n);
+    for (std::uint32_t i = 0; i < n; ++i) {
+        out.codes.add(bases.code(i / family));
+        if (i % family != 0) out.codes.add_noise(i, noise, random);
+    }
+    for (std::uint32_t i = 0; i < n_queries; ++i) {
+        out.queries.add(bases.code(random.below(bases.size())));
+        out.queries.add_noise(i, noise, random);
+    }
+    out.codes.shuffle(random);
+    return out;
+}
+
 inline DataSet uniform_data(std::uint32_t n, std::uint32_t n_queries, std::uint32_t code_bytes, std::uint64_t seed) {
     TestRandom random(seed);
     DataSet out{CodeSet(code_bytes), CodeSet(code_bytes)};

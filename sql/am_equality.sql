@@ -63,6 +63,11 @@ SELECT count(*) FROM am_equality WHERE code = ANY (ARRAY(SELECT made_code(i, 16)
 SELECT count(*) FROM am_equality WHERE octet_length(code) = 16;
 SELECT count(*) FROM am_equality WHERE code IN (SELECT made_code(i, 16) FROM generate_series(1, 100) AS i);
 
+-- A long list of which almost nothing is there.
+SELECT count(*) FROM am_equality WHERE code = ANY (ARRAY(SELECT int8send(i)::bitvec FROM generate_series(1, 20000) AS i) || made_code(4, 16) || ARRAY(SELECT int8send(i)::bitvec || int8send(i)::bitvec FROM generate_series(1, 20000) AS i));
+SELECT count(*), max(distance) FROM (SELECT code <-> made_code(4, 16) AS distance FROM am_equality
+    WHERE code = ANY (ARRAY(SELECT int8send(i)::bitvec FROM generate_series(1, 20000) AS i) || made_code(4, 16)) ORDER BY code <-> made_code(4, 16)) AS found;
+
 -- With further conditions, with themselves.
 SELECT id FROM am_equality WHERE code = made_code(4, 16) AND kind = 5;
 SELECT id FROM am_equality WHERE code = made_code(4, 16) AND code = made_code(4, 16) ORDER BY id;

@@ -371,7 +371,7 @@ LaneAccount NearestSearch::account(std::uint32_t number) const noexcept {
         out.distances += lane.walk.visited();
         out.expanded = lane.walk.expanded();
     }
-    if (lane.way == LaneSearch::by_scan) out.way = LaneAccount::scan;
+    if (lane.way == LaneSearch::by_scan && lane.scan.codes_read() > 0) out.way = LaneAccount::scan;
     if (lane.way == LaneSearch::by_scan || lane.way == LaneSearch::by_walk) out.distances += lane.scan.codes_read();
     return out;
 }

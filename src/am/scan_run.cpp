@@ -229,6 +229,20 @@ static void record(const ScanRun* run) {
     }
 }
 
+void scan_run_account(const ScanRun* run, ScanAccount* sum) {
+    ++sum->runs;
+    for (uint32 i = 0; i < run->n_lanes; ++i) {
+        const LaneAccount account = account_of(run, i);
+        ++sum->lanes[account.way];
+        sum->distances += account.distances;
+        sum->expanded += account.expanded;
+        sum->shard_rows += run->lanes[i].rows;
+    }
+    sum->whole_lanes += run->whole_lane;
+    for (uint32 i = 0; i < run->n_whole_lanes; ++i) sum->shard_rows += run->whole_lanes[i].rows;
+    sum->pending_rows += run->pending_rows;
+}
+
 void scan_run_end(ScanRun* run) {
     record(run);
     MemoryContextDelete(run->context);

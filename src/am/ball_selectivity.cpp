@@ -7,8 +7,15 @@
 
 namespace nphd {
 
-// Of unrelated codes almost none is near; what is near are copies and variants, a few for each code.
-static constexpr Selectivity kFewRows = 0.0005;
+// Of unrelated codes almost none is near; what is near are copies and variants, a few for each code, however many codes
+// there are.
+static constexpr double kFewRows = 10;
+static constexpr Selectivity kMostFew = 0.0005;
+
+static Selectivity share_of_few(const RelOptInfo* rel) {
+    return rel == nullptr || rel->tuples < 1 ? kMostFew : Min(kMostFew, kFewRows / rel->tuples);
+}
+
 // A histogram of fewer entries than this is mixed with the guess, as core's generic_restriction_selectivity() does.
 static constexpr int kTrustedHistogram = 100;
 
@@ -77,7 +84,8 @@ static Selectivity share_of_others(HeapTuple statistics, Metric metric, const Ba
 static Selectivity share_within(VariableStatData* column, const BallCondition& condition, const Ball& ball) {
     bool is_default;
     const double distinct = get_variable_numdistinct(column, &is_default);
-    const Selectivity guess = ball.radius == 0 && !is_default ? Min(kFewRows, 1 / distinct) : kFewRows;
+    const Selectivity few = share_of_few(column->rel);
+    const Selectivity guess = ball.radius == 0 && !is_default ? Min(few, 1 / distinct) : few;
     if (!HeapTupleIsValid(column->statsTuple)) return guess;
     const Selectivity nulls = reinterpret_cast<Form_pg_statistic>(GETSTRUCT(column->statsTuple))->stanullfrac;
     if (!statistic_proc_security_check(column, condition.function)) return guess * (1 - nulls);
@@ -93,8 +101,8 @@ Selectivity ball_selectivity(PlannerInfo* root, const BallCondition& condition, 
     bool column_is_left;
     if (!get_restriction_variable(root, list_make2(condition.code, condition.center), varRelid, &column, &center,
                                   &column_is_left))
-        return kFewRows;
-    Selectivity result = kFewRows;
+        return kMostFew;
+    Selectivity result = share_of_few(column.rel);
     const std::optional<Ball> ball = known_ball(root, condition, center);
     if (ball.has_value()) result = share_within(&column, condition, *ball);
     ReleaseVariableStats(column);
@@ -109,7 +117,7 @@ NPHD_FUNCTION(bitvec_ballsel) {
     auto* args = reinterpret_cast<List*>(PG_GETARG_POINTER(2));
     const int varRelid = PG_GETARG_INT32(3);
     const std::optional<Metric> metric = within_metric(op);
-    if (!metric.has_value() || list_length(args) != 2) PG_RETURN_FLOAT8(kFewRows);
+    if (!metric.has_value() || list_length(args) != 2) PG_RETURN_FLOAT8(kMostFew);
     const BallCondition condition{*metric, get_opcode(op), static_cast<Node*>(linitial(args)),
                                   static_cast<Node*>(lsecond(args)), nullptr};
     PG_RETURN_FLOAT8(ball_selectivity(root, condition, varRelid));

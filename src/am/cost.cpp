@@ -25,6 +25,7 @@ static constexpr double kRowsWithTables = 65536;
 static constexpr double kTabledBits = 256;
 static constexpr double kCandidateCodes = 10;
 static constexpr double kSkew = 4;
+static constexpr double kUsualShare = 0.06;  // of the bits, that a radius of which nothing is known takes in
 
 static double codes_before_first_row(double rows) {
     const bool exact = settings.exact || (settings.recall >= 1 && settings.ef_search == 0);
@@ -56,16 +57,38 @@ static double codes_through_tables(double rows, double bits, double radius_bits)
     return kCandidateCodes * kSkew * probes * rows / exp2(chunk_bits);
 }
 
-/// Packed codes that cost as much as finding all within a ball; all of them, unless the tables are known to help.
+namespace {
+struct BallSize {
+    double bits;    // of the center
+    double radius;  // in units of the distance
+};
+}  // namespace
+
+/// What the planner knows of a ball. A center that comes with the execution is taken for one as long as the tables are
+/// wide, and a radius too for a small one: a generic plan then costs as much as one for the values that are usual.
+static std::optional<BallSize> ball_size(const Node* expression, Metric metric) {
+    BallSize size{kTabledBits, metric == Metric::nphd ? kUsualShare : kUsualShare * kTabledBits};
+    if (IsA(expression, RowExpr)) {
+        const List* fields = reinterpret_cast<const RowExpr*>(expression)->args;
+        const Node* radius = list_length(fields) == 2 ? static_cast<const Node*>(lsecond(fields)) : nullptr;
+        if (radius != nullptr && IsA(radius, Const) && !reinterpret_cast<const Const*>(radius)->constisnull)
+            size.radius = DatumGetFloat8(reinterpret_cast<const Const*>(radius)->constvalue);
+    } else if (IsA(expression, Const)) {
+        const auto* constant = reinterpret_cast<const Const*>(expression);
+        Ball ball;
+        if (constant->constisnull || !ball_of(constant->constvalue, &ball)) return std::nullopt;
+        size = {8.0 * static_cast<double>(ball.center.size()), ball.radius};
+    }
+    return valid_radius(metric, size.radius) ? std::optional(size) : std::nullopt;
+}
+
+/// Packed codes that cost as much as finding all within a ball; all of them, unless the tables help.
 static double codes_within(double rows, Metric metric, const Node* expression) {
-    if (rows < kRowsWithTables || metric == Metric::jaccard || !IsA(expression, Const)) return rows;
-    const auto* constant = reinterpret_cast<const Const*>(expression);
-    Ball ball;
-    if (constant->constisnull || !ball_of(constant->constvalue, &ball) || !valid_radius(metric, ball.radius))
-        return rows;  // each row is asked about each ball
-    const double bits = 8.0 * static_cast<double>(ball.center.size());
-    const double radius_bits = metric == Metric::nphd ? ball.radius * bits : ball.radius;
-    return Min(rows, codes_through_tables(rows, bits, radius_bits));
+    if (rows < kRowsWithTables || metric == Metric::jaccard) return rows;
+    const std::optional<BallSize> ball = ball_size(expression, metric);
+    if (!ball.has_value()) return rows;
+    const double radius_bits = metric == Metric::nphd ? ball->radius * ball->bits : ball->radius;
+    return Min(rows, codes_through_tables(rows, ball->bits, radius_bits));
 }
 
 /// Packed codes that cost as much as finding what one condition is about, `searches` times.

@@ -161,6 +161,41 @@ TEST(PairSearch, PartsOfTheLanesMakeUpTheWhole) {
     EXPECT_TRUE(sorted(together) == expected(lanes, Metric::nphd, 0.2));
 }
 
+TEST(PairSearch, SurvivesDamagedPages) {
+    for (const Metric metric : {Metric::nphd, Metric::hamming, Metric::jaccard}) {
+        const std::uint64_t seed = 906;
+        SCOPED_TRACE(testing::Message() << "seed " << seed << " metric " << static_cast<int>(metric));
+        TestRandom random(seed);
+        Rows rows = families(16, 60, 5, random);
+        for (const Row& r : families(4, 40, 5, random)) rows.push_back(r);
+        MemoryBudget budget;
+        const Pages sound = build_pages(rows, options_of(metric, true), 1, budget);
+        const std::vector<std::uint8_t> dead(rows.size() / 16, 0x24);
+        int opened = 0;
+        PairSearch search;
+        for (int round = 0; round < 60; ++round) {
+            Pages pages = sound;
+            // Not the header and the tables, whose checks would turn most of them away.
+            for (int i = 0; i < 400; ++i)
+                pages.page(3 + random.below(pages.count() - 3))[kPageDataOffset + random.below(kPageDataBytes)] =
+                    static_cast<std::uint8_t>(random.next());
+            ShardView view;
+            ShardDamage damage{};
+            if (!open_shard(pages.data(), pages.count(), kIncarnation, kGeneration, view, damage)) continue;
+            ++opened;
+            search.reset(metric, metric == Metric::hamming ? random.below(40) : 0.3 * random.unit());
+            for (const LaneView& lane : view.lanes) search.add_lane(lane, dead);
+            for (const NodePair& p : all(search)) {
+                ASSERT_LT(p.lane_a, view.lanes.size());
+                ASSERT_LE(p.lane_b, p.lane_a);
+                ASSERT_LT(p.node_a, view.lanes[p.lane_a].nodes);
+                ASSERT_LT(p.node_b, view.lanes[p.lane_b].nodes);
+            }
+        }
+        EXPECT_GT(opened, 20);
+    }
+}
+
 TEST(PairSearch, NothingOfNothing) {
     PairSearch search;
     std::vector<NodePair> pairs{{}};

@@ -91,7 +91,7 @@ sub fuzz
 	my %count;
 	for my $mutant (1 .. $mutants)
 	{
-		my $outcomes = outcomes($node, "victim$mutant", $mutant, fold => 1);
+		my $outcomes = outcomes($node, "victim$mutant", $mutant, exact => 1, fold => 1);
 		my @bad;
 		for my $mode (sort keys %$outcomes)
 		{

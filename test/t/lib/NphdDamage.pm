@@ -31,6 +31,24 @@ my $outcome_function = q{
 		-- The table's, asked for a row far behind its end.
 		RETURN CASE WHEN strpos(SQLERRM, pg_relation_filepath('t') || '.') > 0 THEN 'wild row id' ELSE SQLSTATE END;
 	END $$;
+	-- Equality and radius, in order, not in order, as a bitmap.
+	CREATE FUNCTION exact_outcome(query bitvec, way text) RETURNS text LANGUAGE plpgsql AS $$
+	DECLARE
+		condition text := CASE way WHEN 'equality' THEN 'code = $1' ELSE 'nphd_within(code, $1, 0.15)' END;
+		statement text := 'SELECT coalesce(array_agg(id ORDER BY id), $a${}$a$) FROM (SELECT id FROM t WHERE ' || condition
+			|| CASE way WHEN 'ordered' THEN ' ORDER BY code <-> $1' ELSE '' END || ') AS x';
+		by_index int[];
+		by_scan int[];
+	BEGIN
+		PERFORM set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true),
+				set_config('enable_indexscan', (way <> 'bitmap')::text, true), set_config('enable_bitmapscan', (way = 'bitmap')::text, true);
+		EXECUTE statement INTO by_index USING query;
+		PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'off', true), set_config('enable_bitmapscan', 'off', true);
+		EXECUTE statement INTO by_scan USING query;
+		RETURN CASE WHEN by_index = by_scan THEN 'right' ELSE format('wrong: %s rows of %s', cardinality(by_index), cardinality(by_scan)) END;
+	EXCEPTION WHEN OTHERS THEN
+		RETURN CASE WHEN strpos(SQLERRM, pg_relation_filepath('t') || '.') > 0 THEN 'wild row id' ELSE SQLSTATE END;
+	END $$;
 	CREATE FUNCTION fold_outcome(index regclass) RETURNS text LANGUAGE plpgsql AS $$
 	BEGIN
 		PERFORM nphd_compact(index);
@@ -109,7 +127,7 @@ sub write_victim
 
 # What each way to search answers when it has no other index than $index: 'right', 'wrong: ...', an SQLSTATE; and what the statistics and
 # the check, alone and with the table, say.
-# What ends the session (a crash, a time-out) is left in `error`. With `fold` the pending rows are folded at last.
+# What ends the session (a crash, a time-out) is left in `error`. With `exact` equality and radius are asked for too; with `fold` the pending rows are folded at last.
 sub outcomes
 {
 	my ($node, $index, $query, %params) = @_;
@@ -122,6 +140,13 @@ sub outcomes
 		{
 			my $mode = $access . ($exact eq 'on' ? ' exact' : '');
 			$sql .= "SET nphd.shard_access = $access; SET nphd.exact = $exact; SELECT '$mode', outcome(test_query($query));\n";
+		}
+	}
+	if ($params{exact})
+	{
+		for my $access ('mapped', 'buffered')
+		{
+			$sql .= "SET nphd.shard_access = $access; SELECT '$access $_', exact_outcome(test_query($query), '$_');\n" for 'equality', 'radius', 'ordered', 'bitmap';
 		}
 	}
 	$sql .= "SELECT 'check', check_outcome('$index', false); SELECT 'check with table', check_outcome('$index', true);\n";

@@ -23,6 +23,7 @@
 #include "engine/search/code_lookup.hpp"
 #include "engine/search/dead_nodes.hpp"
 #include "engine/search/nearest.hpp"
+#include "engine/search/within.hpp"
 #include "engine/shard/shard_build.hpp"
 #include "engine/shard/shard_view.hpp"
 #include "test/engine/test_data.hpp"
@@ -264,6 +265,54 @@ void dead(benchmark::State& state, const std::string& kind) {
     state.counters["pass_us"] = us;
 }
 
+/// Time of a WithinSearch over all queries, microseconds a query, and how much it finds.
+double within_us(const Prepared& p, WithinSearch& search, const std::vector<double>& radii, double& found) {
+    std::vector<WithinHit> hits;
+    found = 0;
+    const double start = cpu_us();
+    for (std::uint32_t q = 0; q < p.data.queries.size(); ++q) {
+        search.reset(p.data.queries.code(q), p.shard.in_file.metric, radii[q]);
+        for (const LaneView& lane : p.shard.in_file.lanes) search.add_lane(lane, {});
+        for (bool more = true; more; found += static_cast<double>(hits.size())) more = search.step(hits);
+    }
+    found /= p.data.queries.size();
+    return (cpu_us() - start) / p.data.queries.size();
+}
+
+/// All codes within so many bits, or within the radius that takes in the nearest hundredth (bits = 0): time, and time
+/// over that of the plain scan, which computes all distances and looks at none.
+void within(benchmark::State& state, const std::string& kind, std::uint32_t bits) {
+    const Prepared& p = prepared(kind);
+    const LaneView& lane = p.shard.in_file.lanes[0];
+    std::vector<double> radii(p.data.queries.size(), bits / 256.0);
+    std::vector<std::uint32_t> raw(lane.nodes);
+    double scan_us = std::numeric_limits<double>::max(), us = scan_us, found = 0;
+    const auto scan = [&](std::uint32_t q) {
+        Probe probe;
+        probe.words = p.data.queries.words(q).data();
+        probe.n_words = 4;
+        probe.bits = 256;
+        static constexpr std::uint32_t kBlock = 1024;
+        for (NodeId at = 0; at < lane.nodes; at += kBlock)
+            kernels().hamming_range(probe, lane.codes, at, std::min(kBlock, lane.nodes - at), raw.data() + at);
+    };
+    for (std::uint32_t q = 0; bits == 0 && q < radii.size(); ++q) {
+        scan(q);
+        std::nth_element(raw.begin(), raw.begin() + lane.nodes / 100, raw.end());
+        radii[q] = raw[lane.nodes / 100] / 256.0;
+    }
+    WithinSearch search;
+    for ([[maybe_unused]] auto _ : state) {
+        us = std::min(us, within_us(p, search, radii, found));
+        const double start = cpu_us();
+        for (std::uint32_t q = 0; q < 20; ++q) scan(q);
+        scan_us = std::min(scan_us, (cpu_us() - start) / 20);
+    }
+    state.counters["us"] = us;
+    state.counters["found"] = found;
+    state.counters["over_scan"] = us / scan_us;
+}
+
 /// For lanes of `n` codes: the graph's time at default settings, and how many times longer the scan takes.
 void threshold(benchmark::State& state, const std::string& kind, std::uint32_t code_bytes) {
     const auto n = static_cast<std::uint32_t>(state.range(0));
@@ -370,6 +419,11 @@ void register_all() {
                 [=](benchmark::State& s) { exact(s, kind, bytes); });
         }
     }
+    for (const std::string kind : {"clustered_families", "near_duplicates"})
+        for (const std::uint32_t bits : {8u, 15u, 31u, 47u, 63u, 0u})
+            add("within/" + kind + "/" + (bits == 0 ? "hundredth" : std::to_string(bits)), [=](benchmark::State& s) {
+                within(s, kind, bits);
+            })->Iterations(3);
     add("dead/clustered", [](benchmark::State& s) { dead(s, "clustered"); });
     add("look_up/directory/256b", [](benchmark::State& s) {
         look_up(s, prepared("near_duplicates").shard.in_file.lanes[0]);

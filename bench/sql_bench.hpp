@@ -42,6 +42,15 @@ public:
         PQclear(result);
         return value;
     }
+    /// The first column of all rows.
+    std::vector<std::string> rows(const std::string& sql) {
+        PGresult* result = PQexec(connection_, sql.c_str());
+        check(result, sql.c_str());
+        std::vector<std::string> column;
+        for (int i = 0; i < PQntuples(result); ++i) column.emplace_back(PQgetvalue(result, i, 0));
+        PQclear(result);
+        return column;
+    }
     double number(const std::string& sql) { return std::strtod(run(sql).c_str(), nullptr); }
     void prepare(const char* name, const char* sql) {
         PGresult* result = PQprepare(connection_, name, sql, 0, nullptr);
@@ -132,13 +141,13 @@ inline FamilyData make_data(std::uint32_t rows, std::uint32_t queries, std::uint
 
 /// Rows [first, last) as COPY lines; every tenth code is cut to 64 bits if `mixed`.
 inline std::string copy_lines(const CodeSet& codes, std::uint32_t first, std::uint32_t last, std::uint32_t id_base,
-                              bool mixed) {
+                              bool mixed, std::uint32_t bytes = kCodeBytes) {
     std::string lines;
     lines.reserve((last - first) * 76);
     for (std::uint32_t i = first; i < last; ++i) {
         lines += std::to_string(id_base + i);
         lines += '\t';
-        append_hex(lines, codes.code(i).first(mixed && i % 10 == 9 ? kShortBytes : kCodeBytes));
+        append_hex(lines, codes.code(i).first(mixed && i % 10 == 9 ? kShortBytes : bytes));
         lines += '\n';
     }
     return lines;

@@ -215,11 +215,14 @@ inline void count_search(IndexScanDesc scan) {
 }
 
 /// A path that is not to be taken even if all others are switched off. From 18 on one with fewer disabled nodes wins
-/// whatever it costs, so one switched-off node must not be enough.
-inline void forbid_path(Path* path, Cost* startup, Cost* total) {
+/// whatever it costs, so one switched-off node must not be enough. A bitmap scan does not heed those of the path that
+/// it is made from, so the index is then to have none in this plan: the planner looks whether it can after asking its
+/// cost.
+inline void forbid_path(IndexPath* path, Cost* startup, Cost* total) {
     *startup = *total = get_float8_infinity();
 #if PG_VERSION_NUM >= 180000
-    path->disabled_nodes = 2;
+    path->path.disabled_nodes = 2;
+    path->indexinfo->amhasgetbitmap = false;
 #else
     (void)path;
 #endif

@@ -133,7 +133,7 @@ void nphdcostestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cos
     *total = *startup + found * (cpu_index_tuple_cost + cpu_operator_cost);
     // With neither a condition nor one distance to order by, the index has nothing to offer, and it lacks the rows
     // whose code is NULL.
-    if (orders > 1 || (orders == 0 && conditions == NIL)) forbid_path(&path->path, startup, total);
+    if (orders > 1 || (orders == 0 && conditions == NIL)) forbid_path(path, startup, total);
     *selectivity = costs.indexSelectivity;
     *correlation = 0;
     *pages = path->indexinfo->pages;

@@ -197,16 +197,17 @@ stage_isolation() {
     return "$status"
 }
 
-# run_tap DIRECTORY FILES SERVER_CONF: counts a file as one test.
+# run_tap DIRECTORY FILES SERVER_CONF: counts a file as one test, unless it says itself that it has no business here.
 run_tap() {
-    local at=$1 files=$2 status=0 n ok
+    local at=$1 files=$2 status=0 n ok skipped
     n=$(files_like "$files")
     [ "$n" -gt 0 ] || { remark 'no tests' && return 0; }
     mkdir -p "$at"
     TEMP_CONFIG=$3 installcheck "$at" REGRESS= ISOLATION= TAP_TESTS=1 "PROVE_TESTS=$files" PROVE_FLAGS="-j $JOBS --timer" || status=1
     ok=$(grep -cE '\.pl \.+ ok' "$at/run.log") || true
-    count "$ok" $((n - ok))
-    remark ' (files)'
+    skipped=$(grep -cE '\.pl \.+ skipped: ' "$at/run.log") || true
+    count "$ok" $((n - ok - skipped))
+    remark " (files)$([ "$skipped" -eq 0 ] || printf ', %s skipped' "$skipped")"
     return "$status"
 }
 

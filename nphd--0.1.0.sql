@@ -495,3 +495,14 @@ CREATE FUNCTION nphd_pairs(
 
 COMMENT ON FUNCTION nphd_pairs(regclass, double precision, bigint) IS
     'all pairs of visible rows of an nphd index whose distance is at most the radius, each once; shard: only those of this shard with itself and older ones, 0: of the pending rows with all';
+
+CREATE FUNCTION nphd_clusters(
+    index regclass,
+    radius double precision,
+    OUT member tid,
+    OUT cluster tid,
+    OUT size int8
+) RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_clusters(regclass, double precision) IS
+    'connected components of the pairs of nphd_pairs: every row that is in one, the smallest row of its component, and how many rows that has';

@@ -1,6 +1,7 @@
 // Where PostgreSQL meets the library.
 #include "src/pg.hpp"
 
+#include "src/am/explain.hpp"
 #include "src/am/options.hpp"
 #include "src/settings.hpp"
 #include "src/storage/shard_cache.hpp"
@@ -14,4 +15,5 @@ void _PG_init(void) {
     nphd::define_settings();
     nphd::define_index_options();
     nphd::shard_cache_init();
+    nphd::explain_init();
 }

@@ -102,9 +102,19 @@ extern "C" {
 #include "varatt.h"
 #endif
 #if PG_VERSION_NUM >= 180000
+#include "commands/explain.h"
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
 #include "storage/aio_subsys.h"
 #endif
 }
+
+// From 18 on an extension may add lines to the nodes of EXPLAIN.
+#if PG_VERSION_NUM >= 180000
+#define NPHD_HAS_EXPLAIN_HOOK 1
+#else
+#define NPHD_HAS_EXPLAIN_HOOK 0
+#endif
 
 /// Defines a function that SQL can call: its registration, and the start of its definition with C linkage.
 #define NPHD_FUNCTION(name)    \

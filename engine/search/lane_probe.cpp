@@ -17,9 +17,10 @@ constexpr std::uint64_t next_pattern(std::uint64_t v) noexcept {
 
 }  // namespace
 
-void LaneProbe::start(const LaneQuery* query, BatchSpace* space) noexcept {
+void LaneProbe::start(const LaneQuery* query, BatchSpace* space, NodeId first) noexcept {
     query_ = query;
     space_ = space;
+    first_ = first;
     const LaneView& view = *query->view;
     chunks_ = view.chunks == 0 ? 0 : std::min(view.chunks, query->probe.bits / view.chunk_bits);
     lists_.clear();
@@ -144,7 +145,7 @@ bool LaneProbe::advance(std::uint32_t limit, std::uint64_t& budget) {
         for (; list.begin < list.end && n < BatchSpace::kNodes; ++list.begin) {
             const NodeId node = view.node_id(view.chunk_nodes, list.begin);
             space_->ids[n] = node;
-            n += node < view.nodes;
+            n += node >= first_ && node < view.nodes;
         }
         next_list_ += list.begin == list.end;
         if (n == BatchSpace::kNodes) compare();

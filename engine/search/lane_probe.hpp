@@ -20,8 +20,8 @@ public:
     // What a plan costs, in nodes to be compared: a value that is looked up counts as much as so many.
     static constexpr std::uint64_t kLookupCost = 2;
 
-    /// The query must want a Hamming distance, not Jaccard, and stay as it is.
-    void start(const LaneQuery* query, BatchSpace* space) noexcept;
+    /// The query must want a Hamming distance, not Jaccard, and stay as it is. Nodes below `first` are passed by.
+    void start(const LaneQuery* query, BatchSpace* space, NodeId first = 0) noexcept;
 
     /// Whether there is a table of bits that are compared.
     bool possible() const noexcept { return chunks_ > 0; }
@@ -63,6 +63,7 @@ private:
 
     const LaneQuery* query_ = nullptr;
     BatchSpace* space_ = nullptr;
+    NodeId first_ = 0;
     std::uint32_t chunks_ = 0;
     std::vector<Offer> offers_;  // a heap, cheapest first
     std::vector<List> priced_;   // of all offers that were looked at

@@ -58,6 +58,7 @@ struct LaneSearch {
     LaneWalk walk;
     LaneProbe probe;
     Way way = nothing;
+    bool planned = false;    // `way` is decided
     bool walking = false;    // the walk goes on; the scan waits
     bool seeded = false;     // the walk has what look-ups found
     bool descended = false;  // the walk has begun
@@ -160,8 +161,9 @@ std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std:
     lane.walking = lane.seeded = lane.descended = lane.probing = false;
     lane.hidden = hidden;
     lane.slack = s.options.slack * slack_factor(lane.query);
+    lane.planned = !s.within();
     if (s.within()) {
-        s.start_within(lane);
+        lane.way = LaneSearch::nothing;
     } else {
         lane.scan.start(&lane.query, &s.space);
         lane.walking = view.has_graph() && !s.options.exact && lane.query.compares();
@@ -176,9 +178,10 @@ std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std:
     return static_cast<std::uint32_t>(s.used++);
 }
 
+/// Reads radius tables, so it has to wait for the first step: only those may come upon pages that cannot be read.
 void NearestSearch::State::start_within(LaneSearch& lane) {
+    lane.planned = true;
     const std::int64_t most = lane.query.raw_within(options.radius);
-    lane.way = LaneSearch::nothing;
     if (most < 0) return;
     const auto limit = static_cast<std::uint32_t>(most);
     if (options.metric != Metric::jaccard && lane.query.compares()) {
@@ -314,6 +317,7 @@ NearestSearch::Step NearestSearch::step(NearestHit& out) {
     s.budget = kStepWork;
     for (std::size_t i = 0; i < s.used; ++i) {
         LaneSearch& lane = *s.lanes[i];
+        if (!lane.planned) s.start_within(lane);
         if (lane.walking && !lane.seeded) s.seed(lane);
     }
     for (;;) {
@@ -371,7 +375,7 @@ LaneAccount NearestSearch::account(std::uint32_t number) const noexcept {
         out.distances += lane.walk.visited();
         out.expanded = lane.walk.expanded();
     }
-    if (lane.way == LaneSearch::by_scan) out.way = LaneAccount::scan;
+    if (lane.way == LaneSearch::by_scan && lane.scan.codes_read() > 0) out.way = LaneAccount::scan;
     if (lane.way == LaneSearch::by_scan || lane.way == LaneSearch::by_walk) out.distances += lane.scan.codes_read();
     return out;
 }

@@ -60,6 +60,7 @@ public:
     /// `dead_nodes`: the same by node of the lane (see mark_dead_nodes), which is faster; an empty span: not known.
     /// `hidden`: a node to search as if it were not there, not with a radius. Lanes of another length than the query
     /// are valid under NPHD only.
+    /// Reads nothing of the lane's pages.
     std::uint32_t add_lane(const LaneView&, std::span<const std::uint8_t> dead,
                            std::span<const std::uint8_t> dead_nodes = {}, NodeId hidden = kNoNode);
 

@@ -161,7 +161,7 @@ bool PairSearch::State::collect(std::vector<NodePair>& pairs, std::uint64_t& bud
         if (unplanned > 0) {
             --unplanned;
         } else {
-            probe.start(&q.query, &space);
+            probe.start(&q.query, &space, same() ? node + 1 : 0);
             if (probe.possible()) {
                 const std::uint64_t most = probe_limit(q.query), cost = probe.plan(limit, most);
                 budget -= std::min(budget, kPlanWork * std::min(cost, most));
@@ -181,10 +181,7 @@ bool PairSearch::State::collect(std::vector<NodePair>& pairs, std::uint64_t& bud
 void PairSearch::State::emit(std::vector<NodePair>& pairs) {
     const std::vector<RankedNode>& found = probe.found();
     const NodeId node = pile[piled].node;
-    while (next_found < found.size() && pairs.size() < kEnoughPairs) {
-        const NodeId other = node_of(found[next_found++]);
-        if (!same() || other > node) add(node, other, pairs);
-    }
+    while (next_found < found.size() && pairs.size() < kEnoughPairs) add(node, node_of(found[next_found++]), pairs);
     if (next_found == found.size()) phase = Phase::collect;
 }
 

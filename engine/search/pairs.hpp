@@ -16,6 +16,7 @@ struct NodePair {
     std::uint32_t lane_b;
     NodeId node_b;
     double distance;  // the metric's SQL distance
+    friend bool operator==(const NodePair&, const NodePair&) = default;
 };
 
 /// Exact: every two nodes that have a living posting each and are at most the radius apart, once; and every living node

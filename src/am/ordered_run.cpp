@@ -61,7 +61,7 @@ static NodeStep search_step(ScanRun* run, bool* sound) {
     NodeId id = 0;
     if (run->conditions.by_code) {
         const LookUp* what;
-        if (!next_look_up(run, &rows->lane, &id, &what)) return NodeStep::end;
+        if (!next_look_up(run, &rows->lane, &id, &what)) return run->nodes_done ? NodeStep::end : NodeStep::more;
         run->node = {what->key, what->distance, what->incomparable, false};
     } else {
         NearestHit hit{};

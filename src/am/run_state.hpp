@@ -119,7 +119,8 @@ inline bool comparable_in(const ScanRun* run, Size code_bytes) {
            (!run->ordered || comparable(run->metric, code_bytes, run->query.size()));
 }
 
-/// Inside survives_sigbus(): looks further codes up; false when all were. A node: *lane and *node say which.
+/// Inside survives_sigbus(): looks further codes up. True: *lane and *node say which was found. False: none until now;
+/// nodes_done tells whether that was all.
 bool next_look_up(ScanRun* run, OpenLane** lane, NodeId* node, const LookUp** what);
 /// Inside survives_sigbus(): copies further living postings of the node, if there is room.
 void copy_postings(RowBatch* batch);

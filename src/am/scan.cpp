@@ -24,6 +24,7 @@ struct ScanState {
     MemoryContext context;  // of the scan
     ScanRun* run;           // null before the first row
     HandedOut handed_out;
+    ScanAccount account;  // of the runs that have ended
 };
 
 int compare_packed(const void* a, const void* b) { return memcmp(a, b, sizeof(PackedRowId)); }
@@ -49,6 +50,7 @@ void end_run(ScanState* state) {
     if (state->run == nullptr) return;
     ScanRun* run = state->run;
     state->run = nullptr;
+    scan_run_account(run, &state->account);
     scan_run_end(run);
 }
 
@@ -159,6 +161,13 @@ int64 nphdgetbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
     }
     end_run(state);
     return n;
+}
+
+ScanAccount scan_account(IndexScanDesc scan) {
+    const auto* state = static_cast<const ScanState*>(scan->opaque);
+    ScanAccount sum = state->account;
+    if (state->run != nullptr) scan_run_account(state->run, &sum);
+    return sum;
 }
 
 void nphdendscan(IndexScanDesc scan) {

@@ -98,9 +98,13 @@ void drop_search(ScanRun* run) {
 }
 
 bool next_look_up(ScanRun* run, OpenLane** lane, NodeId* node, const LookUp** what) {
+    // Some milliseconds at most: a list may be long, and nothing of it be there.
+    static constexpr uint32 kMostSteps = 4096;
+    uint32 steps = 0;
     for (; run->look_up < run->n_look_ups; ++run->look_up, run->look_up_lane = 0) {
         *what = &run->look_ups[run->look_up];
         while (run->look_up_lane < run->n_lanes) {
+            if (++steps > kMostSteps) return false;
             *lane = &run->lanes[run->look_up_lane++];
             if ((*lane)->view->code_bytes != (*what)->code.size()) continue;
             (*lane)->account.way = LaneAccount::look_up;
@@ -108,6 +112,7 @@ bool next_look_up(ScanRun* run, OpenLane** lane, NodeId* node, const LookUp** wh
             if (*node != kNoNode) return true;
         }
     }
+    run->nodes_done = true;
     return false;
 }
 
@@ -222,6 +227,20 @@ static void record(const ScanRun* run) {
         const OpenLane& lane = run->whole_lanes[i];
         last_scan_add({lane.shard->generation, lane.view->code_bytes, lane.rows, {}});
     }
+}
+
+void scan_run_account(const ScanRun* run, ScanAccount* sum) {
+    ++sum->runs;
+    for (uint32 i = 0; i < run->n_lanes; ++i) {
+        const LaneAccount account = account_of(run, i);
+        ++sum->lanes[account.way];
+        sum->distances += account.distances;
+        sum->expanded += account.expanded;
+        sum->shard_rows += run->lanes[i].rows;
+    }
+    sum->whole_lanes += run->whole_lane;
+    for (uint32 i = 0; i < run->n_whole_lanes; ++i) sum->shard_rows += run->whole_lanes[i].rows;
+    sum->pending_rows += run->pending_rows;
 }
 
 void scan_run_end(ScanRun* run) {

@@ -11,6 +11,7 @@
 #include "src/pg.hpp"
 
 #include "engine/base/types.hpp"
+#include "engine/search/lane_account.hpp"
 
 namespace nphd {
 
@@ -34,5 +35,19 @@ enum class RunStep { row, end, moved };
 ScanRun* scan_run_start(IndexScanDesc scan);
 RunStep scan_run_next(ScanRun* run, FoundRow* out);
 void scan_run_end(ScanRun* run);
+
+/// What runs did, summed: a lane counts once for each run that opened it. Plain data; zeroed, it is that of no run.
+struct ScanAccount {
+    uint64 runs;
+    uint64 lanes[LaneAccount::scan + 1];  // by the way that they took
+    uint64 whole_lanes;                   // whose rows were handed out without a look at the codes
+    uint64 distances, expanded;
+    uint64 shard_rows, pending_rows;  // found, of which the caller took as many as it wanted
+};
+
+/// Adds what the run did until now.
+void scan_run_account(const ScanRun* run, ScanAccount* sum);
+/// What all runs of a scan by nphdbeginscan() did until now, whether the last one has ended or not (scan.cpp).
+ScanAccount scan_account(IndexScanDesc scan);
 
 }  // namespace nphd

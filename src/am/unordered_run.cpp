@@ -44,9 +44,7 @@ void start_unordered(ScanRun* run) {
 static bool next_node(ScanRun* run, NodeId* node) {
     if (run->conditions.by_code) {
         const LookUp* what;
-        if (next_look_up(run, &run->rows.lane, node, &what)) return true;
-        run->nodes_done = true;
-        return false;
+        return next_look_up(run, &run->rows.lane, node, &what);
     }
     EngineSearch* search = run->search;
     if (search->next_hit == search->hits.size()) {

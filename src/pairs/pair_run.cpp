@@ -187,7 +187,7 @@ PairRun* pair_run_start(const PairQuestion& question) {
     if (there) {
         guarded(
             [&] { run->engine->search.reset(static_cast<Metric>(run->open.meta.options.metric), question.radius); });
-        there = load_pending(run);
+        if (!question.one_shard || question.shard == kPendingShard) there = load_pending(run);
     }
     if (there) add_lanes(run, question);
     MemoryContextSwitchTo(caller);

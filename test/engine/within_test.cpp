@@ -1,4 +1,8 @@
 // Radius searches, ordered and not, against all distances computed one by one.
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+
 #include <set>
 
 #include "engine/search/code_lookup.hpp"
@@ -189,6 +193,51 @@ TEST(WithinOrdered, ALaneInWhichNothingIsToBeFoundKeepsNothingOfTheSearchBefore)
     begin(search, {}, lanes, options);
     EXPECT_TRUE(take(search, 3).empty());
     EXPECT_EQ(search.account(0).distances, 0u);
+}
+
+// The database side is prepared for pages that cannot be read in steps only.
+sigjmp_buf touched;
+void leave(int) { siglongjmp(touched, 1); }
+
+TEST(WithinOrdered, NothingIsReadBeforeTheFirstStep) {
+    TestRandom random(435);
+    const CodeSet codes = codes_of(5000, 16, Skew::none, random);
+    MemoryBudget budget;
+    const Pages pages = build_pages(rows_of(codes), options_of(Metric::nphd, true), 2, budget);
+    auto* const mapped = static_cast<std::uint8_t*>(
+        mmap(nullptr, pages.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    ASSERT_NE(mapped, MAP_FAILED);
+    std::memcpy(mapped, pages.data(), pages.size());
+    ShardView view;
+    ShardDamage damage{};
+    ASSERT_TRUE(open_shard(mapped, pages.count(), kIncarnation, kGeneration, view, damage));
+    ASSERT_GT(view.lanes[0].chunks, 0u);
+    const auto lanes = lanes_of(view);
+    NearestOptions options;
+    options.radius = 0.03;
+    NearestSearch nearest, plain;
+    WithinSearch within;
+
+    struct sigaction action {
+    }, before{};
+    action.sa_handler = leave;
+    action.sa_flags = SA_NODEFER;
+    sigaction(SIGSEGV, &action, &before);
+    mprotect(mapped, pages.size(), PROT_NONE);
+    const bool read = sigsetjmp(touched, 0) != 0;
+    if (!read) {
+        begin(nearest, codes.code(3), lanes, options);
+        begin(plain, codes.code(3), lanes, {});
+        within.reset(codes.code(3), Metric::nphd, options.radius);
+        within.add_lane(*lanes[0].view, {});
+    }
+    mprotect(mapped, pages.size(), PROT_READ);
+    sigaction(SIGSEGV, &before, nullptr);
+    ASSERT_FALSE(read);
+    EXPECT_EQ(take(nearest, ~std::size_t{0}).size(),
+              all_within(codes.code(3), lanes, Metric::nphd, options.radius).size());
+    EXPECT_EQ(nearest.account(0).way, LaneAccount::look_up);
+    munmap(mapped, pages.size());
 }
 
 /// Lanes with a graph, tables or a directory or neither, and data for which graphs are hard.

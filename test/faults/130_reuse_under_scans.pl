@@ -1,7 +1,8 @@
 # A cursor has begun to read an index when its shards are merged, their space is freed at once and overwritten in place. It delivers
 # exactly the rows of its snapshot, each once, as a sequential scan in that snapshot does: on the primary and on a standby, where it may
 # also be cancelled, mapped and buffered, exact and not, stopped between two rows and between a search and its look at what became of the
-# pages. A control build, whose scans do not look, must be seen to fail.
+# pages. So do scans by equality and within a radius, in order, not in order, and as bitmaps, which are made in one go. A control build, whose scans do not look,
+# must be seen to fail.
 
 use strict;
 use warnings;
@@ -81,7 +82,15 @@ sub use_again
 	return;
 }
 
-# What is wrong with what a cursor delivers while that happens, or ''. %p: reader, table, access, exact, vacuum; `wait`: it stands still in the middle of
+# What a search asks for; the query is to be filled in.
+my %conditions = (
+	order => 'true',
+	radius => q{nphd_within(code, 'QUERY', 0.55)},
+	everything => q{nphd_within(code, 'QUERY', 1)},
+	equality => q{code = ANY (ARRAY(SELECT code FROM t WHERE id % 5 <> 1))});
+
+# What is wrong with what a cursor delivers while that happens, or ''. %p: reader, table, access, exact, vacuum; `search`: one of the above, which but for `order`
+# comes in an order only if `ordered`, and as a `bitmap`; `wait`: it stands still in the middle of
 # a search instead of between two rows; `impolite`: the space is freed by ordinary folds; `locked`: the primary keeps a lock on the index, so that the file is not shortened, which would cancel a
 # query of the standby.
 sub wrong_rows
@@ -91,6 +100,12 @@ sub wrong_rows
 	sql("DROP TABLE IF EXISTS t; CREATE TABLE t AS $tables{$p{table}}; CREATE INDEX ti ON t USING nphd (code)");
 	my $query = $reader->safe_psql('postgres', 'SELECT code FROM source WHERE id = 4711');
 	my $distance = "code <-> '$query'";
+	my $condition = $conditions{ $p{search} // 'order' } =~ s/QUERY/$query/r;
+	my $ordered = $p{ordered} || !defined $p{search};
+	my $order = $ordered ? "ORDER BY $distance" : '';
+	my $path = $p{bitmap} ? 'indexscan' : 'bitmapscan';
+	# The first row of a bitmap is there when it was searched to the end.
+	my $begun = $p{bitmap} ? 'SELECT' : 'FETCH 40 FROM c';
 	my ($holder, $keeper);
 	if ($p{locked}) { $holder = open_session($primary); ask($holder, "BEGIN; EXPLAIN SELECT FROM t ORDER BY $distance"); }
 	caught_up();
@@ -99,9 +114,9 @@ sub wrong_rows
 
 	my $session = open_session($reader);
 	my ($rows, $error) = ask(
-		$session, "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off;
+		$session, "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_$path = off;
 		SET LOCAL nphd.shard_access = $p{access}; SET LOCAL nphd.exact = $p{exact};
-		DECLARE c NO SCROLL CURSOR FOR SELECT id, $distance FROM t ORDER BY $distance; FETCH 40 FROM c");
+		DECLARE c NO SCROLL CURSOR FOR SELECT id, $distance FROM t WHERE $condition $order; $begun");
 	if ($p{feedback})
 	{
 		my $xmin = $reader->safe_psql('postgres', "SELECT backend_xmin FROM pg_stat_activity WHERE pid = $session->{pid}");
@@ -126,12 +141,12 @@ sub wrong_rows
 		close_session($keeper);
 	}
 	else { ($more, $error2) = ask($session, 'FETCH ALL FROM c'); }
-	my ($expected, $error3) = ask($session, "SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; SELECT id, $distance FROM t");
+	my ($expected, $error3) = ask($session, "SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; SELECT id, $distance FROM t WHERE $condition");
 	close_session($_) for grep { defined } $session, $holder;
 	my @errors = grep { $_ ne '' } $error, $error2, $error3;
 	return join "\n", @errors if @errors;
 
-	my @got = map { [ split /\|/ ] } split /\n/, "$rows\n$more";
+	my @got = map { [ split /\|/ ] } grep { $_ ne '' } split /\n/, "$rows\n$more";
 	my %left = map { $_ => 1 } split /\n/, $expected;
 	my ($surplus, $descents, $last) = (0, 0, -1);
 	for my $row (@got)
@@ -143,7 +158,7 @@ sub wrong_rows
 	my @wrong;
 	push @wrong, "$surplus rows too many" if $surplus;
 	push @wrong, scalar(keys %left) . ' rows missing' if %left;
-	push @wrong, "$descents times out of order" if $descents && $p{exact} eq 'on';
+	push @wrong, "$descents times out of order" if $descents && $ordered && ($p{exact} eq 'on' || defined $p{search});
 	return join ', ', @wrong;
 }
 
@@ -172,6 +187,19 @@ subtest 'primary' => sub {
 		delivers_its_snapshot('primary', reader => $primary, table => 'graph', access => $access, exact => 'off', vacuum => 0, wait => $_) for 0, 1;
 	}
 	delivers_its_snapshot('primary', reader => $primary, table => 'graph', access => 'mapped', exact => 'off', impolite => 1);
+};
+
+subtest 'equality and radius' => sub {
+	for my $search ('radius', 'everything', 'equality')
+	{
+		my %p = (reader => $primary, table => 'scanned', search => $search, access => 'mapped', exact => 'off');
+		delivers_its_snapshot('primary', %p, vacuum => $_, wait => $_) for 0, 1;
+		delivers_its_snapshot('primary', %p, ordered => 1, vacuum => 1, wait => int rand 2);
+		delivers_its_snapshot('primary', %p, bitmap => 1, vacuum => 1, wait => 1);
+		delivers_its_snapshot('primary', %p, access => 'buffered', bitmap => int rand 2, vacuum => 1, wait => 1);
+		delivers_its_snapshot('primary', %p, table => 'graph', vacuum => 0, wait => 1);
+		delivers_its_snapshot('standby', %p, reader => $standby, locked => 1, vacuum => 0, bitmap => int rand 2, wait => 1);
+	}
 };
 
 subtest 'standby' => sub {
@@ -206,11 +234,14 @@ subtest 'control' => sub {
 		{ reader => $primary, table => 'scanned', exact => 'on' },
 		{ reader => $primary, table => 'scanned', exact => 'off' },
 		{ reader => $primary, table => 'graph', exact => 'off' },
+		{ reader => $primary, table => 'scanned', exact => 'off', search => 'everything' },
+		{ reader => $primary, table => 'scanned', exact => 'off', search => 'everything', bitmap => 1, wait => 1 },
+		{ reader => $primary, table => 'scanned', exact => 'off', search => 'equality' },
 		{ reader => $standby, table => 'scanned', exact => 'on', locked => 1 },
 		{ reader => $standby, table => 'graph', exact => 'off', locked => 1 })
 	{
 		my $wrong = wrong_rows(%$p, access => 'mapped');
-		my $name = "without the look, on the " . $p->{reader}->name . ", $p->{table}, exact $p->{exact}";
+		my $name = "without the look, on the " . $p->{reader}->name . join '', map { ", $_ $p->{$_}" } sort grep { $_ ne 'reader' } keys %$p;
 		isnt($wrong, '', $name);
 		unlike($wrong, qr/conflict with recovery/, "$name: not by a cancellation");
 		note("$name: $wrong");

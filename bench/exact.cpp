@@ -214,14 +214,19 @@ void equality_part(Connection& db, std::uint32_t rows, std::uint64_t seed) {
     table_head(std::to_string(rows) + " codes of 256 bits, equality");
     measure_equality(db, data.codes, absent);
 
-    // About as many shards as merging by doubling ever leaves: each holds less than half of the one before.
+    // As many shards as merging by doubling ever leaves: each is a little more than twice as large as the one before.
     db.run("SET nphd.background_maintenance = off");
     db.run("DROP INDEX coded_nphd");
     db.run("TRUNCATE coded");
     create_index(db, "coded");
     std::vector<std::uint32_t> parts;
-    for (double part = rows / 1.85; part >= 1; part /= 2.2) parts.push_back(static_cast<std::uint32_t>(part));
-    parts[0] += rows - std::accumulate(parts.begin(), parts.end(), 0u);
+    std::uint32_t left = rows;
+    for (std::uint32_t part = 1; left - part > 2 * part; part = 2 * part + 1) {
+        parts.push_back(part);
+        left -= part;
+    }
+    parts.push_back(left);
+    std::reverse(parts.begin(), parts.end());
     std::uint32_t done = 0;
     for (const std::uint32_t part : parts) {
         for (const std::uint32_t to = done + part; done < to;) {

@@ -29,19 +29,24 @@ void LaneProbe::start(const LaneQuery* query, BatchSpace* space, NodeId first) n
     codes_read_ = 0;
 }
 
-template <class Visit>
-void LaneProbe::each_list(std::uint32_t chunk, std::uint32_t flips, Visit&& visit) const {
+/// Adds the lists of all values with `flips` bits flipped to priced_; returns how many nodes they hold.
+std::uint64_t LaneProbe::price(std::uint32_t chunk, std::uint32_t flips) {
     const LaneView& view = *query_->view;
     const std::uint32_t b = view.chunk_bits, value = code_chunk(query_->probe.words, chunk, b);
     const std::uint32_t first = chunk * ((1u << b) + 1), end = std::uint64_t{1} << b;
+    std::uint64_t nodes = 0;
     for (std::uint64_t pattern = (std::uint64_t{1} << flips) - 1; pattern < end; pattern = next_pattern(pattern)) {
         const std::uint32_t at = first + (value ^ static_cast<std::uint32_t>(pattern));
         const auto from = view.chunk_starts.value<std::uint32_t>(at),
                    to = view.chunk_starts.value<std::uint32_t>(at + 1);
         // A damaged table: nothing is found by it.
-        if (from < to && to <= view.nodes) visit(List{chunk * view.nodes + from, chunk * view.nodes + to});
+        if (from < to && to <= view.nodes) {
+            priced_.push_back({chunk * view.nodes + from, chunk * view.nodes + to});
+            nodes += to - from;
+        }
         if (pattern == 0) break;
     }
+    return nodes;
 }
 
 /// Whether there are so few values with `flips` bits flipped that counting their nodes is worth it.
@@ -56,37 +61,51 @@ bool LaneProbe::countable(std::uint32_t flips, std::uint64_t most) const noexcep
     return true;
 }
 
-std::uint64_t LaneProbe::list_cost(std::uint32_t chunk, std::uint32_t flips) const {
-    std::uint64_t values = 1, nodes = 0;
+LaneProbe::Offer LaneProbe::offer_of(std::uint32_t chunk, std::uint32_t flips) {
+    std::uint64_t values = 1;
     for (std::uint32_t i = 0; i < flips; ++i) values = values * (query_->view->chunk_bits - i) / (i + 1);
-    each_list(chunk, flips, [&](List list) { nodes += list.end - list.begin; });
-    return values * kLookupCost + nodes;
+    const std::size_t first = priced_.size();
+    const std::uint64_t nodes = price(chunk, flips);
+    return {values * kLookupCost + nodes, chunk, flips, true, first, priced_.size()};
 }
 
-/// Buys up to `units`, the cheapest first, while their sum is at most `most`; returns how many.
-std::uint32_t LaneProbe::spend(std::uint32_t units, std::uint64_t most, std::uint64_t& cost) {
+/// Adds the lists of an offer to the plan. They lie anywhere in memory and are read soon.
+void LaneProbe::buy(const Offer& offer) {
+    const LaneView& view = *query_->view;
+    lists_.insert(lists_.end(), priced_.begin() + static_cast<std::ptrdiff_t>(offer.first),
+                  priced_.begin() + static_cast<std::ptrdiff_t>(offer.end));
+    for (std::size_t i = offer.first; i < offer.end; ++i) {
+        __builtin_prefetch(view.chunk_nodes.at(priced_[i].begin));
+        __builtin_prefetch(view.chunk_nodes.at(priced_[i].end - 1));
+    }
+}
+
+/// Buys up to `units`, the cheapest first, while their sum is at most `most`; returns how many. If only `all` will do,
+/// it gives up when the rest cannot be cheap enough, since each unit costs about as much as the one before it or more.
+std::uint32_t LaneProbe::spend(std::uint32_t units, bool all, std::uint64_t most, std::uint64_t& cost) {
     lists_.clear();
     next_list_ = 0;
     offers_.clear();
+    priced_.clear();
     cost = 0;
-    for (std::uint32_t chunk = 0; chunk < chunks_; ++chunk) offers_.push_back({list_cost(chunk, 0), chunk, 0, true});
+    for (std::uint32_t chunk = 0; chunk < chunks_; ++chunk) offers_.push_back(offer_of(chunk, 0));
     std::make_heap(offers_.begin(), offers_.end(), dearer);
     std::uint32_t bought = 0;
     while (bought < units && !offers_.empty()) {
         std::pop_heap(offers_.begin(), offers_.end(), dearer);
         Offer offer = offers_.back();
         offers_.pop_back();
-        if (cost + offer.cost > most) break;
+        if (cost + offer.cost * (all && offer.known ? units - bought : 1) > most) break;
         if (!offer.known) {
             if (!countable(offer.flips, most)) continue;
-            offer.cost = list_cost(offer.chunk, offer.flips);
-            offer.known = true;
+            offer = offer_of(offer.chunk, offer.flips);
+            if (cost + offer.cost > most) priced_.resize(offer.first);  // never bought
         } else {
-            each_list(offer.chunk, offer.flips, [&](List list) { lists_.push_back(list); });
+            buy(offer);
             cost += offer.cost;
             ++bought;
             // One more flip is several times as many values, and so about as many more nodes.
-            offer = {2 * offer.cost, offer.chunk, offer.flips + 1, false};
+            offer = {2 * offer.cost, offer.chunk, offer.flips + 1, false, 0, 0};
         }
         offers_.push_back(offer);
         std::push_heap(offers_.begin(), offers_.end(), dearer);
@@ -97,14 +116,14 @@ std::uint32_t LaneProbe::spend(std::uint32_t units, std::uint64_t most, std::uin
 std::uint64_t LaneProbe::plan(std::uint32_t radius, std::uint64_t most) {
     if (!possible() || radius >= query_->probe.bits) return kNoPlan;
     std::uint64_t cost = 0;
-    if (spend(radius + 1, most, cost) == radius + 1) return cost;
+    if (spend(radius + 1, true, most, cost) == radius + 1) return cost;
     lists_.clear();
     return kNoPlan;
 }
 
 std::uint32_t LaneProbe::plan_up_to(std::uint64_t most) {
     std::uint64_t cost = 0;
-    return possible() ? spend(query_->probe.bits, most, cost) : 0;
+    return possible() ? spend(query_->probe.bits, false, most, cost) : 0;
 }
 
 bool LaneProbe::advance(std::uint32_t limit, std::uint64_t& budget) {

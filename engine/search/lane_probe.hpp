@@ -38,7 +38,7 @@ public:
 
     std::uint64_t codes_read() const noexcept { return codes_read_; }
     std::size_t bytes() const noexcept {
-        return found_.capacity() * sizeof(RankedNode) + lists_.capacity() * sizeof(List);
+        return found_.capacity() * sizeof(RankedNode) + (priced_.capacity() + lists_.capacity()) * sizeof(List);
     }
 
 private:
@@ -51,20 +51,22 @@ private:
         std::uint32_t chunk;
         std::uint32_t flips;
         bool known;
+        std::size_t first, end;  // its lists in priced_, if known
     };
     static bool dearer(const Offer& a, const Offer& b) noexcept { return a.cost > b.cost; }
 
-    std::uint32_t spend(std::uint32_t units, std::uint64_t most, std::uint64_t& cost);
-    template <class Visit>
-    void each_list(std::uint32_t chunk, std::uint32_t flips, Visit&& visit) const;
+    std::uint32_t spend(std::uint32_t units, bool all, std::uint64_t most, std::uint64_t& cost);
+    std::uint64_t price(std::uint32_t chunk, std::uint32_t flips);
+    Offer offer_of(std::uint32_t chunk, std::uint32_t flips);
+    void buy(const Offer& offer);
     bool countable(std::uint32_t flips, std::uint64_t most) const noexcept;
-    std::uint64_t list_cost(std::uint32_t chunk, std::uint32_t flips) const;
 
     const LaneQuery* query_ = nullptr;
     BatchSpace* space_ = nullptr;
     NodeId first_ = 0;
     std::uint32_t chunks_ = 0;
     std::vector<Offer> offers_;  // a heap, cheapest first
+    std::vector<List> priced_;   // of all offers that were looked at
     std::vector<List> lists_;    // the plan
     std::size_t next_list_ = 0;
     std::vector<RankedNode> found_;

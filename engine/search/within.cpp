@@ -101,7 +101,7 @@ void WithinSearch::State::scan(std::vector<WithinHit>& hits, std::uint64_t& budg
             if (n - g < kGroup) near &= (1u << (n - g)) - 1;
             for (; near != 0; near &= near - 1) {
                 const NodeId node = position + g + static_cast<std::uint32_t>(__builtin_ctz(near));
-                if (!l.query.live(node, work)) continue;
+                if (!l.query.dead.empty() && !l.query.live(node, work)) continue;
                 if (metric == Metric::jaccard && !is_within(l, node)) continue;
                 hits.push_back({static_cast<std::uint32_t>(lane), node});
             }

@@ -49,24 +49,27 @@ std::uint64_t LaneProbe::price(std::uint32_t chunk, std::uint32_t flips) {
     return nodes;
 }
 
+std::uint64_t LaneProbe::values(std::uint32_t flips) const noexcept {
+    std::uint64_t n = 1;
+    for (std::uint32_t i = 0; i < flips; ++i) n = n * (query_->view->chunk_bits - i) / (i + 1);
+    return n;
+}
+
+/// What looking up all values with `flips` bits flipped is unlikely to fall below.
+std::uint64_t LaneProbe::least_likely_cost(std::uint32_t flips) const noexcept {
+    const LaneView& view = *query_->view;
+    return flips > view.chunk_bits ? kNoPlan : values(flips) * (kLookupCost + (view.nodes >> view.chunk_bits) / 4);
+}
+
 /// Whether there are so few values with `flips` bits flipped that counting their nodes is worth it.
 bool LaneProbe::countable(std::uint32_t flips, std::uint64_t most) const noexcept {
-    const std::uint32_t b = query_->view->chunk_bits;
-    if (flips > b) return false;
-    std::uint64_t values = 1;
-    for (std::uint32_t i = 0; i < flips; ++i) {
-        values = values * (b - i) / (i + 1);
-        if (values * kLookupCost > most) return false;
-    }
-    return true;
+    return flips <= query_->view->chunk_bits && values(flips) * kLookupCost <= most;
 }
 
 LaneProbe::Offer LaneProbe::offer_of(std::uint32_t chunk, std::uint32_t flips) {
-    std::uint64_t values = 1;
-    for (std::uint32_t i = 0; i < flips; ++i) values = values * (query_->view->chunk_bits - i) / (i + 1);
     const std::size_t first = priced_.size();
     const std::uint64_t nodes = price(chunk, flips);
-    return {values * kLookupCost + nodes, chunk, flips, true, first, priced_.size()};
+    return {values(flips) * kLookupCost + nodes, chunk, flips, true, first, priced_.size()};
 }
 
 /// Adds the lists of an offer to the plan. They lie anywhere in memory and are read soon.
@@ -104,8 +107,10 @@ std::uint32_t LaneProbe::spend(std::uint32_t units, bool all, std::uint64_t most
             buy(offer);
             cost += offer.cost;
             ++bought;
-            // One more flip is several times as many values, and so about as many more nodes.
-            offer = {2 * offer.cost, offer.chunk, offer.flips + 1, false, 0, 0};
+            // One more flip is several times as many values, and so about as many more nodes; what it costs exactly
+            // is looked up when it comes to that.
+            const std::uint64_t guess = std::max(2 * offer.cost, least_likely_cost(offer.flips + 1));
+            offer = {guess, offer.chunk, offer.flips + 1, false, 0, 0};
         }
         offers_.push_back(offer);
         std::push_heap(offers_.begin(), offers_.end(), dearer);

@@ -59,6 +59,8 @@ private:
     std::uint64_t price(std::uint32_t chunk, std::uint32_t flips);
     Offer offer_of(std::uint32_t chunk, std::uint32_t flips);
     void buy(const Offer& offer);
+    std::uint64_t values(std::uint32_t flips) const noexcept;
+    std::uint64_t least_likely_cost(std::uint32_t flips) const noexcept;
     bool countable(std::uint32_t flips, std::uint64_t most) const noexcept;
 
     const LaneQuery* query_ = nullptr;

@@ -106,37 +106,12 @@ inline std::string hex(std::span<const std::uint8_t> code) {
     return out;
 }
 
-inline void shuffle(std::vector<std::uint32_t>& numbers, TestRandom& random) {
-    for (std::size_t i = numbers.size(); i > 1; --i)
-        std::swap(numbers[i - 1], numbers[random.below(static_cast<std::uint32_t>(i))]);
-}
-
-struct FamilyData : nphd::test::DataSet {
-    std::vector<std::uint32_t> family, query_family;  // of each code and query
-};
+using nphd::test::FamilyData;
 
 /// Clustered bases (binary-quantised embeddings), each with a family of near-duplicates; queries are further
 /// near-duplicates.
 inline FamilyData make_data(std::uint32_t rows, std::uint32_t queries, std::uint64_t seed) {
-    const nphd::test::ClusteredSource source(kCodeBytes, seed);
-    const CodeSet bases = source.take((rows + kFamily - 1) / kFamily, seed + 1);
-    TestRandom random(seed + 2);
-    FamilyData data{{CodeSet(kCodeBytes), CodeSet(kCodeBytes)}, {}, {}};
-    data.codes.reserve(rows);
-    for (std::uint32_t i = 0; i < rows; ++i) {
-        data.codes.add(bases.code(i / kFamily));
-        if (i % kFamily != 0) data.codes.add_noise(i, kNoise, random);
-        data.family.push_back(i / kFamily);
-    }
-    for (std::uint32_t i = 0; i < queries; ++i) {
-        data.query_family.push_back(random.below(bases.size()));
-        data.queries.add(bases.code(data.query_family.back()));
-        data.queries.add_noise(i, kNoise, random);
-    }
-    TestRandom same = random;
-    data.codes.shuffle(random);
-    shuffle(data.family, same);
-    return data;
+    return nphd::test::clustered_family_data(rows, queries, kCodeBytes, seed, kFamily, kNoise);
 }
 
 /// Rows [first, last) as COPY lines; every tenth code is cut to 64 bits if `mixed`.

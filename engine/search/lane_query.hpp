@@ -80,6 +80,21 @@ struct BatchSpace {
     std::uint32_t distances[kNodes];
 };
 
+/// Calls near(i) for each of the first n distances of a batch that is at most `limit`. Most are not, so there is no
+/// branch for each.
+template <class Near>
+void each_near(const BatchSpace& space, std::uint32_t n, std::uint32_t limit, Near&& near) {
+    constexpr std::uint32_t kGroup = 16;
+    static_assert(BatchSpace::kNodes % kGroup == 0);
+    for (std::uint32_t g = 0; g < n; g += kGroup) {
+        std::uint32_t hits = 0;
+        for (std::uint32_t j = 0; j < kGroup; ++j)
+            hits |= static_cast<std::uint32_t>(space.distances[g + j] <= limit) << j;
+        if (n - g < kGroup) hits &= (1u << (n - g)) - 1;
+        for (; hits != 0; hits &= hits - 1) near(g + static_cast<std::uint32_t>(__builtin_ctz(hits)));
+    }
+}
+
 /// Query bytes as whole words, and the part of them that a lane compares.
 class QueryWords {
 public:

@@ -189,19 +189,9 @@ void PairSearch::State::compare(Query& q, NodeId first, std::uint32_t n, std::ve
                                 std::uint64_t& budget) {
     q.query.range(first, n, space.distances);
     std::uint64_t work = std::uint64_t{n} * q.query.work();
-    // Which of 16 are near, without a branch for each: most are not.
-    constexpr std::uint32_t kGroup = 16;
-    static_assert(BatchSpace::kNodes % kGroup == 0);
-    for (std::uint32_t g = 0; g < n; g += kGroup) {
-        std::uint32_t near = 0;
-        for (std::uint32_t j = 0; j < kGroup; ++j)
-            near |= static_cast<std::uint32_t>(space.distances[g + j] <= limit) << j;
-        if (n - g < kGroup) near &= (1u << (n - g)) - 1;
-        for (; near != 0; near &= near - 1) {
-            const NodeId node = first + g + static_cast<std::uint32_t>(__builtin_ctz(near));
-            if (q.query.live(node, work)) add(q.node, node, pairs);
-        }
-    }
+    each_near(space, n, limit, [&](std::uint32_t i) {
+        if (q.query.dead.empty() || q.query.live(first + i, work)) add(q.node, first + i, pairs);
+    });
     budget -= std::min(budget, work);
 }
 

@@ -91,21 +91,12 @@ void WithinSearch::State::scan(std::vector<WithinHit>& hits, std::uint64_t& budg
         const std::uint32_t left = view.nodes - position, n = left < BatchSpace::kNodes ? left : BatchSpace::kNodes;
         l.query.range(position, n, space.distances);
         std::uint64_t work = std::uint64_t{n} * l.query.work();
-        // Which of 16 are near, without a branch for each: most are not.
-        constexpr std::uint32_t kGroup = 16;
-        static_assert(BatchSpace::kNodes % kGroup == 0);
-        for (std::uint32_t g = 0; g < n; g += kGroup) {
-            std::uint32_t near = 0;
-            for (std::uint32_t j = 0; j < kGroup; ++j)
-                near |= static_cast<std::uint32_t>(space.distances[g + j] <= l.limit) << j;
-            if (n - g < kGroup) near &= (1u << (n - g)) - 1;
-            for (; near != 0; near &= near - 1) {
-                const NodeId node = position + g + static_cast<std::uint32_t>(__builtin_ctz(near));
-                if (!l.query.dead.empty() && !l.query.live(node, work)) continue;
-                if (metric == Metric::jaccard && !is_within(l, node)) continue;
-                hits.push_back({static_cast<std::uint32_t>(lane), node});
-            }
-        }
+        each_near(space, n, l.limit, [&](std::uint32_t i) {
+            const NodeId node = position + i;
+            if (!l.query.dead.empty() && !l.query.live(node, work)) return;
+            if (metric == Metric::jaccard && !is_within(l, node)) return;
+            hits.push_back({static_cast<std::uint32_t>(lane), node});
+        });
         position += n;
         l.account.distances += n;
         budget -= work < budget ? work : budget;

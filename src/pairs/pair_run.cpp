@@ -215,16 +215,14 @@ void node_rows_begin(NodeRows* rows, PairRun* run, uint32 lane, NodeId node, uin
     rows->run = run;
     rows->lane = lane;
     rows->n = rows->next = 0;
-    // Out of order if the page is damaged, which the next call reports.
-    LaneView::PostingRange range{1, 0};
+    LaneView::PostingRange range{};
+    bool sound = false;
     const LaneView* view = run->lanes[lane].view;
-    if (!survives_sigbus([&] {
-            if (!view->posting_range(node, range)) range = {1, 0};
-        }))
-        range = {1, 0};
-    rows->next_posting = range.begin <= range.end ? Max(range.begin, from) : 1;
+    const bool readable = survives_sigbus([&] { sound = view->posting_range(node, range); });
+    // Damage is for the next call to report, which looks first whether the shard is still there.
+    if (!readable || !sound) range = {1, 0};
+    rows->next_posting = Max(range.begin, from);
     rows->end = range.end;
-    if (range.begin > range.end) rows->end = 0;
 }
 
 // Inside survives_sigbus().

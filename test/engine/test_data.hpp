@@ -222,23 +222,37 @@ inline DataSet near_duplicate_data(std::uint32_t n, std::uint32_t n_queries, std
     return out;
 }
 
+/// In the order of CodeSet::shuffle() with the same numbers.
+inline void shuffle(std::vector<std::uint32_t>& numbers, TestRandom& random) {
+    for (std::size_t i = numbers.size(); i > 1; --i)
+        std::swap(numbers[i - 1], numbers[random.below(static_cast<std::uint32_t>(i))]);
+}
+
+struct FamilyData : DataSet {
+    std::vector<std::uint32_t> family, query_family;  // of each code and query
+};
+
 /// Clustered bases, each with a family of near-duplicates; queries are further near-duplicates. Codes may repeat.
-inline DataSet clustered_family_data(std::uint32_t n, std::uint32_t n_queries, std::uint32_t code_bytes,
-                                     std::uint64_t seed, std::uint32_t family = 10, double noise = 0.03) {
+inline FamilyData clustered_family_data(std::uint32_t n, std::uint32_t n_queries, std::uint32_t code_bytes,
+                                        std::uint64_t seed, std::uint32_t family = 10, double noise = 0.03) {
     const ClusteredSource source(code_bytes, seed);
     const CodeSet bases = source.take((n + family - 1) / family, seed + 1);
     TestRandom random(seed + 2);
-    DataSet out{CodeSet(code_bytes), CodeSet(code_bytes)};
+    FamilyData out{{CodeSet(code_bytes), CodeSet(code_bytes)}, {}, {}};
     out.codes.reserve(n);
     for (std::uint32_t i = 0; i < n; ++i) {
         out.codes.add(bases.code(i / family));
         if (i % family != 0) out.codes.add_noise(i, noise, random);
+        out.family.push_back(i / family);
     }
     for (std::uint32_t i = 0; i < n_queries; ++i) {
-        out.queries.add(bases.code(random.below(bases.size())));
+        out.query_family.push_back(random.below(bases.size()));
+        out.queries.add(bases.code(out.query_family.back()));
         out.queries.add_noise(i, noise, random);
     }
+    TestRandom same = random;
     out.codes.shuffle(random);
+    shuffle(out.family, same);
     return out;
 }
 

@@ -103,7 +103,9 @@ private:
             require(r.level_entries[l] > 0 && r.level_entries[l] <= below, "level size out of range");
             below = r.level_entries[l];
         }
-        if (r.chunks != 0) {
+        if (r.chunks == 0) {
+            require(r.chunk_bits == 0, "a chunk width without chunks");
+        } else {
             require(r.chunk_bits >= 1 && r.chunk_bits <= kMaxChunkBits, "chunk width out of range");
             require(std::uint64_t{r.chunks} * r.chunk_bits <= std::uint64_t{r.code_bytes} * 8,
                     "chunks beyond the end of the codes");

@@ -309,7 +309,8 @@ TEST_F(TablesOnDisk, AreRefusedWhereTheyDoNotFitTheLane) {
 
 TEST_F(TablesOnDisk, ChunksAreRefusedWhereTheyDoNotFitTheCodes) {
     EXPECT_STREQ(opened([](LaneRecord&) {}), "");
-    EXPECT_STREQ(opened([](LaneRecord& r) { r.chunks = 0; }), "radius tables of a lane without chunks");
+    EXPECT_STREQ(opened([](LaneRecord& r) { r.chunks = 0; }), "a chunk width without chunks");
+    EXPECT_STREQ(opened([](LaneRecord& r) { r.chunks = r.chunk_bits = 0; }), "radius tables of a lane without chunks");
     EXPECT_STREQ(opened([](LaneRecord& r) { r.chunks = 17; }), "chunks beyond the end of the codes");
     EXPECT_STREQ(opened([](LaneRecord& r) { r.chunks = 15; }), "section does not fit its lane");
     EXPECT_STREQ(opened([](LaneRecord& r) { r.chunks = 0xFFFFFFFF; }), "chunks beyond the end of the codes");

@@ -398,6 +398,85 @@ COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING nphd IS 'nearest and within a ra
 COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING nphd IS 'nearest and within a radius by Hamming distance, <~>';
 COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING nphd IS 'nearest and within a radius by Jaccard distance, <%>';
 
+-- Operator classes of the columns to filter by: comparisons of the types' B-tree operator families. Those that keep hashes know
+-- equality alone.
+
+CREATE OPERATOR FAMILY integer_ops USING nphd;
+CREATE OPERATOR CLASS int2_ops DEFAULT FOR TYPE int2 USING nphd FAMILY integer_ops AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS int4_ops DEFAULT FOR TYPE int4 USING nphd FAMILY integer_ops AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS int8_ops DEFAULT FOR TYPE int8 USING nphd FAMILY integer_ops AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+ALTER OPERATOR FAMILY integer_ops USING nphd ADD
+    OPERATOR 2 = (int2, int4), OPERATOR 4 < (int2, int4), OPERATOR 5 <= (int2, int4), OPERATOR 6 >= (int2, int4), OPERATOR 7 > (int2, int4),
+    OPERATOR 2 = (int2, int8), OPERATOR 4 < (int2, int8), OPERATOR 5 <= (int2, int8), OPERATOR 6 >= (int2, int8), OPERATOR 7 > (int2, int8),
+    OPERATOR 2 = (int4, int2), OPERATOR 4 < (int4, int2), OPERATOR 5 <= (int4, int2), OPERATOR 6 >= (int4, int2), OPERATOR 7 > (int4, int2),
+    OPERATOR 2 = (int4, int8), OPERATOR 4 < (int4, int8), OPERATOR 5 <= (int4, int8), OPERATOR 6 >= (int4, int8), OPERATOR 7 > (int4, int8),
+    OPERATOR 2 = (int8, int2), OPERATOR 4 < (int8, int2), OPERATOR 5 <= (int8, int2), OPERATOR 6 >= (int8, int2), OPERATOR 7 > (int8, int2),
+    OPERATOR 2 = (int8, int4), OPERATOR 4 < (int8, int4), OPERATOR 5 <= (int8, int4), OPERATOR 6 >= (int8, int4), OPERATOR 7 > (int8, int4);
+
+CREATE OPERATOR FAMILY float_ops USING nphd;
+CREATE OPERATOR CLASS float4_ops DEFAULT FOR TYPE float4 USING nphd FAMILY float_ops AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS float8_ops DEFAULT FOR TYPE float8 USING nphd FAMILY float_ops AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+ALTER OPERATOR FAMILY float_ops USING nphd ADD
+    OPERATOR 2 = (float4, float8), OPERATOR 4 < (float4, float8), OPERATOR 5 <= (float4, float8), OPERATOR 6 >= (float4, float8), OPERATOR 7 > (float4, float8),
+    OPERATOR 2 = (float8, float4), OPERATOR 4 < (float8, float4), OPERATOR 5 <= (float8, float4), OPERATOR 6 >= (float8, float4), OPERATOR 7 > (float8, float4);
+
+-- Not (timestamp, timestamptz): at changes of daylight saving time that conversion is out of order.
+CREATE OPERATOR FAMILY datetime_ops USING nphd;
+CREATE OPERATOR CLASS date_ops DEFAULT FOR TYPE date USING nphd FAMILY datetime_ops AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS timestamp_ops DEFAULT FOR TYPE timestamp USING nphd FAMILY datetime_ops AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS timestamptz_ops DEFAULT FOR TYPE timestamptz USING nphd FAMILY datetime_ops AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+ALTER OPERATOR FAMILY datetime_ops USING nphd ADD
+    OPERATOR 2 = (date, timestamp), OPERATOR 4 < (date, timestamp), OPERATOR 5 <= (date, timestamp), OPERATOR 6 >= (date, timestamp), OPERATOR 7 > (date, timestamp),
+    OPERATOR 2 = (date, timestamptz), OPERATOR 4 < (date, timestamptz), OPERATOR 5 <= (date, timestamptz), OPERATOR 6 >= (date, timestamptz), OPERATOR 7 > (date, timestamptz),
+    OPERATOR 2 = (timestamp, date), OPERATOR 4 < (timestamp, date), OPERATOR 5 <= (timestamp, date), OPERATOR 6 >= (timestamp, date), OPERATOR 7 > (timestamp, date),
+    OPERATOR 2 = (timestamptz, date), OPERATOR 4 < (timestamptz, date), OPERATOR 5 <= (timestamptz, date), OPERATOR 6 >= (timestamptz, date), OPERATOR 7 > (timestamptz, date),
+    OPERATOR 2 = (timestamptz, timestamp), OPERATOR 4 < (timestamptz, timestamp), OPERATOR 5 <= (timestamptz, timestamp), OPERATOR 6 >= (timestamptz, timestamp), OPERATOR 7 > (timestamptz, timestamp);
+
+CREATE OPERATOR CLASS bool_ops DEFAULT FOR TYPE bool USING nphd AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS char_ops DEFAULT FOR TYPE "char" USING nphd AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS oid_ops DEFAULT FOR TYPE oid USING nphd AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS uuid_ops DEFAULT FOR TYPE uuid USING nphd AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS enum_ops DEFAULT FOR TYPE anyenum USING nphd AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS macaddr_ops DEFAULT FOR TYPE macaddr USING nphd AS
+    OPERATOR 2 =, OPERATOR 4 <, OPERATOR 5 <=, OPERATOR 6 >=, OPERATOR 7 >;
+CREATE OPERATOR CLASS text_ops DEFAULT FOR TYPE text USING nphd AS
+    OPERATOR 2 =;
+CREATE OPERATOR CLASS bpchar_ops DEFAULT FOR TYPE bpchar USING nphd AS
+    OPERATOR 2 =;
+CREATE OPERATOR CLASS bytea_ops DEFAULT FOR TYPE bytea USING nphd AS
+    OPERATOR 2 =;
+
+COMMENT ON OPERATOR CLASS int2_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS int4_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS int8_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS float4_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS float8_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS date_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS timestamp_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS timestamptz_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS bool_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS char_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS oid_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS uuid_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS enum_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS macaddr_ops USING nphd IS 'filter by equality and order';
+COMMENT ON OPERATOR CLASS text_ops USING nphd IS 'filter by equality, kept as hashes';
+COMMENT ON OPERATOR CLASS bpchar_ops USING nphd IS 'filter by equality, kept as hashes';
+COMMENT ON OPERATOR CLASS bytea_ops USING nphd IS 'filter by equality, kept as hashes';
+
 -- Maintenance and inspection
 --
 -- An index changes beside what a snapshot sees, so they are volatile; a temporary one is in the buffers of its own session, which no

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <limits>
 #include <map>
 #include <memory>
@@ -26,6 +27,7 @@
 #include "engine/search/within.hpp"
 #include "engine/shard/shard_build.hpp"
 #include "engine/shard/shard_view.hpp"
+#include "test/engine/filter_fixture.hpp"
 #include "test/engine/test_data.hpp"
 
 namespace nphd {
@@ -265,6 +267,114 @@ void dead(benchmark::State& state, const std::string& kind) {
     state.counters["pass_us"] = us;
 }
 
+/// How a column of a lane goes with its codes.
+enum class Correlation { none, positive, negative };
+
+/// Values of columns are below this, each as often as any other.
+constexpr std::uint32_t kValues = 1u << 20;
+
+/// A lane with a column of values that are drawn; or for each of some queries, with values that ascend (descend) with
+/// the distance from it, but for much noise.
+class FilteredLane {
+public:
+    FilteredLane(const LaneView& lane, const CodeSet& queries, Correlation correlation) {
+        const std::uint32_t n = correlation == Correlation::none ? 1 : kCorrelatedQueries;
+        std::vector<NodeId> order(lane.nodes);
+        test::TestRandom random(std::uint64_t{1} << 41);
+        for (std::uint32_t q = 0; q < n; ++q) {
+            test::ColumnValues values(lane.postings);
+            if (correlation == Correlation::none) {
+                for (auto& v : values) v = random.below(kValues);
+            } else {
+                std::vector<double> score(lane.nodes);
+                for (NodeId i = 0; i < lane.nodes; ++i) {
+                    const double d = kernels().hamming(queries.code(q).data(), lane.code(i).data(), lane.code_bytes);
+                    score[i] = (correlation == Correlation::positive ? d : -d) + 12 * random.normal();
+                    order[i] = i;
+                }
+                std::sort(order.begin(), order.end(), [&](NodeId a, NodeId b) { return score[a] < score[b]; });
+                for (NodeId i = 0; i < lane.nodes; ++i) values[order[i]] = std::uint64_t{i} * kValues / lane.nodes;
+            }
+            auto& made = queries_.emplace_back();
+            made.lane = lane;
+            made.column = std::make_unique<test::PlainColumns>(made.lane);
+            made.column->add(4, values, true);
+        }
+    }
+    const LaneView& lane(std::uint32_t q) const { return queries_[q % queries_.size()].lane; }
+    static constexpr std::uint32_t kCorrelatedQueries = 12;
+
+private:
+    struct Copy {
+        LaneView lane;
+        std::unique_ptr<test::PlainColumns> column;
+    };
+    std::deque<Copy> queries_;
+};
+
+/// A query under a filter: time and recall, against the same without one, and against reading the codes that pass
+/// alone. Medians over the queries of the best of all passes.
+void filter(benchmark::State& state, const std::string& kind, Correlation correlation, double share) {
+    const Prepared& p = prepared(kind);
+    const std::uint32_t n = correlation == Correlation::none ? 100 : FilteredLane::kCorrelatedQueries;
+    static std::map<Correlation, std::unique_ptr<FilteredLane>> lanes;
+    auto& filtered = lanes[correlation];
+    if (!filtered) filtered = std::make_unique<FilteredLane>(p.shard.in_file.lanes[0], p.data.queries, correlation);
+    const ValueRange range{0, static_cast<FilterValue>(share * kValues)};
+    const ColumnCondition condition{0, false, {&range, 1}};
+    NearestSearch search;
+    const auto run = [&](std::uint32_t q, const NearestOptions& options, std::vector<NearestHit>& hits) {
+        hits.clear();
+        const double start = cpu_us();
+        search.reset(p.data.queries.code(q), options);
+        search.add_lane(filtered->lane(q), {});
+        NearestHit hit{};
+        while (hits.size() < kNearest) {
+            const auto step = search.step(hit);
+            if (step == NearestSearch::Step::end) break;
+            if (step == NearestSearch::Step::hit) hits.push_back(hit);
+        }
+        return cpu_us() - start;
+    };
+    NearestOptions plain, with_filter, exact;
+    plain.metric = with_filter.metric = exact.metric = p.shard.in_file.metric;
+    plain.recall = with_filter.recall = 0.95;
+    with_filter.filter = exact.filter = {{&condition, 1}};
+    exact.exact = true;
+    constexpr double kNever = std::numeric_limits<double>::max();
+    std::vector<double> us(n, kNever), unfiltered(n, kNever), reading(n, kNever);
+    std::vector<NearestHit> hits, truth;
+    double recall = 0, distances = 0;
+    std::map<LaneAccount::Way, int> ways;
+    for ([[maybe_unused]] auto _ : state) {
+        recall = distances = 0;
+        for (std::uint32_t q = 0; q < n; ++q) reading[q] = std::min(reading[q], run(q, exact, truth));
+        for (std::uint32_t q = 0; q < n; ++q) unfiltered[q] = std::min(unfiltered[q], run(q, plain, hits));
+        for (std::uint32_t q = 0; q < n; ++q) {
+            us[q] = std::min(us[q], run(q, with_filter, hits));
+            ++ways[search.account(0).way];
+            distances += static_cast<double>(search.distances()) / n;
+            run(q, exact, truth);
+            if (truth.empty()) continue;
+            const auto good =
+                std::count_if(hits.begin(), hits.end(), [&](const NearestHit& h) { return h.key <= truth.back().key; });
+            recall += static_cast<double>(good) / static_cast<double>(truth.size()) / n;
+        }
+    }
+    const auto median = [](std::vector<double> v) {
+        std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
+        return v[v.size() / 2];
+    };
+    state.counters["us"] = median(us);
+    state.counters["recall"] = recall;
+    state.counters["distances"] = distances;
+    state.counters["us_unfiltered"] = median(unfiltered);
+    state.counters["us_reading"] = median(reading);
+    const double all = static_cast<double>(state.iterations()) * n;
+    state.counters["walked"] = (ways[LaneAccount::graph] + ways[LaneAccount::graph_scan]) / all;
+    state.counters["gave_way"] = ways[LaneAccount::graph_scan] / all;
+}
+
 /// Time of a WithinSearch over all queries, microseconds a query, and how much it finds.
 double within_us(const Prepared& p, WithinSearch& search, const std::vector<double>& radii, double& found) {
     std::vector<WithinHit> hits;
@@ -424,6 +534,14 @@ void register_all() {
             add("within/" + kind + "/" + (bits == 0 ? "hundredth" : std::to_string(bits)), [=](benchmark::State& s) {
                 within(s, kind, bits);
             })->Iterations(3);
+    for (const auto& [name, correlation] : {std::pair{"none", Correlation::none},
+                                            {"positive", Correlation::positive},
+                                            {"negative", Correlation::negative}})
+        for (const double share : {0.5, 0.1, 0.01, 0.001, 0.0001}) {
+            char full[100];
+            std::snprintf(full, sizeof full, "filter/%s/%g%%", name, 100 * share);
+            add(full, [=](benchmark::State& s) { filter(s, "clustered", correlation, share); })->Iterations(3);
+        }
     add("dead/clustered", [](benchmark::State& s) { dead(s, "clustered"); });
     add("look_up/directory/256b", [](benchmark::State& s) {
         look_up(s, prepared("near_duplicates").shard.in_file.lanes[0]);

@@ -57,15 +57,20 @@ public:
         check(result, sql);
         PQclear(result);
     }
-    /// Runs a prepared statement with one text parameter; returns its first column.
-    std::vector<std::string> execute(const char* name, const std::string& parameter) {
-        const char* values[] = {parameter.c_str()};
-        PGresult* result = PQexecPrepared(connection_, name, 1, values, nullptr, nullptr, 0);
+    /// Runs a prepared statement with text parameters; returns its first column.
+    std::vector<std::string> execute(const char* name, const std::vector<std::string>& parameters) {
+        std::vector<const char*> values;
+        for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
+        PGresult* result =
+            PQexecPrepared(connection_, name, static_cast<int>(values.size()), values.data(), nullptr, nullptr, 0);
         check(result, name);
         std::vector<std::string> column;
         for (int i = 0; i < PQntuples(result); ++i) column.emplace_back(PQgetvalue(result, i, 0));
         PQclear(result);
         return column;
+    }
+    std::vector<std::string> execute(const char* name, const std::string& parameter) {
+        return execute(name, std::vector{parameter});
     }
     /// COPY of lines into a table.
     void copy(const std::string& target, const std::string& lines) {

@@ -28,7 +28,7 @@ SELECT codes, live FROM nphd_index_stats('am_build_code');
 SELECT index_agrees('am_build', 'c0ffee'), index_agrees('am_build', '00', k => 1000);
 DROP INDEX am_build_code;
 
--- All bits zero, all bits one, at every length to 16 bytes; NULL, which is not in the index.
+-- All bits zero, all bits one, at every length to 16 bytes; NULL, which has a lane of its own.
 TRUNCATE am_build;
 INSERT INTO am_build (code) SELECT repeat(digits, n)::bitvec FROM unnest(ARRAY['00', 'ff']) AS digits, generate_series(0, 16) AS n;
 INSERT INTO am_build (code) SELECT NULL FROM generate_series(1, 10);

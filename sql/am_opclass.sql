@@ -7,7 +7,7 @@
 SET client_min_messages = warning;
 SET nphd.exact = on;
 
--- Three operator classes, all of them valid, of which one is the default.
+-- Three operator classes for codes, of which one is the default, and those of filters (am_filter_ddl.sql); all of them are valid.
 SELECT opcname, opcdefault, opcintype::regtype, amvalidate(c.oid)
 FROM pg_opclass AS c JOIN pg_am AS a ON a.oid = c.opcmethod WHERE amname = 'nphd' ORDER BY opcname;
 CREATE TABLE am_opclass (id integer GENERATED ALWAYS AS IDENTITY, code bitvec) WITH (autovacuum_enabled = off);
@@ -35,15 +35,16 @@ CREATE OPERATOR CLASS am_search_operator FOR TYPE bitvec USING nphd AS OPERATOR 
 CREATE OPERATOR CLASS am_foreign_equality FOR TYPE bitvec USING nphd AS OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 2 <= (bitvec, bitvec);
 CREATE OPERATOR CLASS am_foreign_ball FOR TYPE bitvec USING nphd AS OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 3 = (bitvec, bitvec);
 CREATE OPERATOR CLASS am_other_ball FOR TYPE bitvec USING nphd AS OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 3 <~>@ (bitvec, bitvec_ball);
+CREATE OPERATOR CLASS am_mixed FOR TYPE bitvec USING nphd AS OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 4 < (bitvec, bitvec);
 CREATE OPERATOR CLASS am_no_operator FOR TYPE bitvec USING nphd AS STORAGE bitvec;
 \set VERBOSITY terse
 SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcname LIKE 'am\_%' ORDER BY opcname;
 \set VERBOSITY default
-SELECT refusal('CREATE OPERATOR CLASS am_more FOR TYPE bitvec USING nphd AS OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 4 = (bitvec, bitvec)');
+SELECT refusal('CREATE OPERATOR CLASS am_more FOR TYPE bitvec USING nphd AS OPERATOR 1 <-> (bitvec, bitvec) FOR ORDER BY pg_catalog.float_ops, OPERATOR 8 = (bitvec, bitvec)');
 CREATE TABLE am_foreign (n bigint, code bitvec);
 INSERT INTO am_foreign SELECT i, made_code(i, 16) FROM generate_series(1, 100) AS i;
 SELECT opclass, refusal(format('CREATE INDEX am_refused ON am_foreign USING nphd (%s %s)', CASE opclass WHEN 'am_foreign_type' THEN 'n' ELSE 'code' END, opclass)) AS outcome
-FROM unnest(ARRAY['am_foreign_type', 'am_foreign_distance', 'am_foreign_equality', 'am_foreign_ball', 'am_other_ball', 'am_search_operator', 'am_no_operator']) AS opclass;
+FROM unnest(ARRAY['am_foreign_type', 'am_foreign_distance', 'am_foreign_equality', 'am_foreign_ball', 'am_other_ball', 'am_mixed', 'am_search_operator', 'am_no_operator']) AS opclass;
 SELECT count(*) AS indexes FROM pg_index WHERE indrelid = 'am_foreign'::regclass;
 CREATE INDEX am_foreign_code ON am_foreign USING nphd (code am_by_hand);
 SELECT metric, index_agrees('am_foreign', made_code(-1, 16), '<~>') FROM nphd_index_stats('am_foreign_code');
@@ -56,6 +57,7 @@ DROP OPERATOR FAMILY am_other_ball USING nphd;
 DROP OPERATOR FAMILY am_foreign_type USING nphd;
 DROP OPERATOR FAMILY am_foreign_distance USING nphd;
 DROP OPERATOR FAMILY am_search_operator USING nphd;
+DROP OPERATOR FAMILY am_mixed USING nphd;
 DROP OPERATOR FAMILY am_no_operator USING nphd;
 DROP FUNCTION am_distance(bigint, bigint), am_distance(bitvec, bitvec) CASCADE;
 

@@ -10,7 +10,7 @@ SET nphd.exact = on;
 CREATE TABLE am_tables (id integer GENERATED ALWAYS AS IDENTITY, code bitvec) WITH (autovacuum_enabled = off);
 INSERT INTO am_tables (code) SELECT made_code(i, 16) FROM generate_series(1, 500) AS i;
 
--- An expression that fails for a row fails the build, one that is NULL leaves the row out.
+-- An expression that fails for a row fails the build, one that is NULL is as good as a column that is.
 CREATE INDEX am_tables_nullif ON am_tables USING nphd (nullif(code, made_code(200, 16)));
 SELECT live FROM nphd_index_stats('am_tables_nullif');
 \set VERBOSITY terse

@@ -68,14 +68,14 @@ DROP ROLE regress_within;
 SET enable_seqscan = off;
 -- Conditions: the function, its arguments in either order, a ball, equality; together with the order or another distance's order.
 SELECT condition, condition_of('SELECT id FROM within_plan WHERE ' || condition) FROM unnest(ARRAY[
-    'code = ''aabb''', '''aabb'' = code', 'nphd_within(code, ''aabb'', 0.1)', 'nphd_within(''aabb'', code, 0.1)', 'nphd_within(code, ''aabb'', 0.1::real)',
+    'code = ''aabb''', '''aabb'' = code', 'code IS NULL', 'code IS NOT NULL', 'nphd_within(code, ''aabb'', 0.1)', 'nphd_within(''aabb'', code, 0.1)', 'nphd_within(code, ''aabb'', 0.1::real)',
     'code <->@ (''aabb'', 0.1)::bitvec_ball',
     'nphd_within(code, ''aabb'', 0.1) AND kind = 3', 'nphd_within(code, ''aabb'', 0.1) AND code = ''aabb''', 'nphd_within(code, ''aabb'', 0.1) AND nphd_within(code, ''ccdd'', 0.1)',
     'nphd_within(code, (SELECT code FROM within_plan WHERE id = 7), 0.1)', 'nphd_within(code, prefix(''aabb'', 8), 1 / 10.0)',
     'nphd_within(code, ''aabb'', -1)', 'nphd_within(code, ''aabb'', 0.1) ORDER BY code <-> ''aabb'' LIMIT 5', 'nphd_within(code, ''aabb'', 0.1) ORDER BY code <-> ''ccdd'' LIMIT 5']) AS condition;
 -- No conditions: negated, or a test of the answer, which core does not see through; of another distance, of something that a row decides, of another column, or of an expression about the code.
 SELECT condition, condition_of('SELECT id FROM within_plan WHERE ' || condition) FROM unnest(ARRAY[
-    'NOT nphd_within(code, ''aabb'', 0.1)', 'nphd_within(code, ''aabb'', 0.1) IS NOT TRUE', 'nphd_within(code, ''aabb'', 0.1) IS TRUE', 'code <> ''aabb''', 'code < ''aabb''', 'code IS NULL',
+    'NOT nphd_within(code, ''aabb'', 0.1)', 'nphd_within(code, ''aabb'', 0.1) IS NOT TRUE', 'nphd_within(code, ''aabb'', 0.1) IS TRUE', 'code <> ''aabb''', 'code < ''aabb''',
     'hamming_within(code, ''aabb'', 1)', 'jaccard_within(code, ''aabb'', 0.1)', 'code <~>@ (''aabb'', 1)::bitvec_ball', 'code <%>@ (''aabb'', 0.1)::bitvec_ball',
     'nphd_within(code, ''aabb'', radius)', 'nphd_within(code, other, 0.1)', 'nphd_within(code, code, 0.1)', 'code = other', 'nphd_within(code, ''aabb'', random())',
     'nphd_within(other, ''aabb'', 0.1)', 'nphd_within(prefix(code, 64), ''aabb'', 0.1)', 'code <-> ''aabb'' <= 0.1',

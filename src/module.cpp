@@ -3,6 +3,7 @@
 
 #include "src/am/explain.hpp"
 #include "src/am/options.hpp"
+#include "src/am/ordered_paths.hpp"
 #include "src/settings.hpp"
 #include "src/storage/shard_cache.hpp"
 
@@ -16,4 +17,5 @@ void _PG_init(void) {
     nphd::define_index_options();
     nphd::shard_cache_init();
     nphd::explain_init();
+    nphd::ordered_paths_init();
 }

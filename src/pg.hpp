@@ -34,7 +34,9 @@ extern "C" {
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_enum.h"
 #include "catalog/pg_opclass.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
@@ -56,6 +58,9 @@ extern "C" {
 #include "nodes/supportnodes.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
 #include "pgstat.h"
 #include "port/pg_bitutils.h"
 #include "port/pg_bswap.h"
@@ -76,9 +81,11 @@ extern "C" {
 #include "utils/array.h"
 #include "utils/backend_progress.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/float.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inet.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -90,6 +97,7 @@ extern "C" {
 #include "utils/sortsupport.h"
 #include "utils/spccache.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 #include "utils/tuplesort.h"
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
@@ -114,6 +122,13 @@ extern "C" {
 #define NPHD_HAS_EXPLAIN_HOOK 1
 #else
 #define NPHD_HAS_EXPLAIN_HOOK 0
+#endif
+
+// Up to 16 the planner leaves conditions out of ordered index scans (src/am/ordered_paths.hpp).
+#if PG_VERSION_NUM < 170000
+#define NPHD_COMPLETES_ORDERED_PATHS 1
+#else
+#define NPHD_COMPLETES_ORDERED_PATHS 0
 #endif
 
 /// Defines a function that SQL can call: its registration, and the start of its definition with C linkage.

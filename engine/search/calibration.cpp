@@ -21,7 +21,9 @@ constexpr std::uint32_t kNodesPerQuery = 2048, kFewestQueries = 32, kMostQueries
 // scan, or a fourth of it while little was found, for then even the next but one would not do.
 constexpr std::uint32_t kEnough = 995, kLittle = 600;
 constexpr std::uint64_t kScanShare = 2, kScanShareOfLittle = 8;
-constexpr std::uint32_t kCutBytes = 8;      // where there are no prefix edges that say what is asked for
+constexpr std::uint32_t kCutBytes = 8;  // where there are no prefix edges that say what is asked for
+// What an effort of one costs where nothing was measured, in units of LaneQuery::work().
+constexpr double kWorkOfEffort = 2000;
 constexpr std::uint32_t kCostUnit = 32;     // of LaneQuery::work()
 constexpr std::uint64_t kStream = 0xCA11B;  // tells the sample from other random choices
 constexpr std::uint32_t kRecallShift = 22, kMostCost = (1u << kRecallShift) - 1;
@@ -174,6 +176,21 @@ std::uint32_t choose_effort(const LaneView& lane, std::uint32_t compared_bits, d
     // Between the two lengths that were measured, the harder one counts.
     const std::uint32_t full = choose(kFullCurve);
     return full == kScanLane ? kScanLane : std::max(full, cut);
+}
+
+double effort_for(const LaneView& lane, std::uint32_t compared_bits, double work) noexcept {
+    const bool cut = calibrated(lane) && lane.calibration[0] >> 16 != 0 && compared_bits < 8 * lane.code_bytes;
+    const std::uint32_t* const curve = lane.calibration + (cut ? kCutCurve : kFullCurve);
+    double effort = 0, reached = 0, slope = kWorkOfEffort;
+    for (std::uint32_t l = 0; calibrated(lane) && l < kLevels; ++l) {
+        const Point p = decode(curve[l]);
+        if (p.work == 0) break;
+        slope = std::max(1.0, (static_cast<double>(p.work) - reached) / (kEfforts[l] - effort));
+        if (static_cast<double>(p.work) >= work) break;
+        effort = kEfforts[l];
+        reached = static_cast<double>(p.work);
+    }
+    return effort + (work - reached) / slope;
 }
 
 std::optional<double> measured_recall(const LaneView& lane, std::uint32_t ef_search) noexcept {

@@ -35,6 +35,9 @@ void calibrate(const LaneView&, Metric, std::uint64_t seed, unsigned threads, co
 /// compared; kScanLane where no effort does, or the scan is cheaper.
 std::uint32_t choose_effort(const LaneView&, std::uint32_t compared_bits, double recall) noexcept;
 
+/// The effort, which may be beyond kEfforts, of a walk that costs about `work` units of 32 bytes read in sequence.
+double effort_for(const LaneView&, std::uint32_t compared_bits, double work) noexcept;
+
 /// What was measured at the greatest effort that is at most `ef_search`, of queries as long as the codes. Nothing where
 /// there is none, or the lane was not calibrated.
 std::optional<double> measured_recall(const LaneView&, std::uint32_t ef_search) noexcept;

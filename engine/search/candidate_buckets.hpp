@@ -52,12 +52,15 @@ public:
     void start(std::uint32_t max_raw);
     /// Room for n further nodes, so that push() will not allocate.
     void reserve(std::size_t n);
-    void push(std::uint32_t raw, NodeId node) noexcept {
+    /// A node of the frontier that, if `counts`, is to be handed out.
+    void push(std::uint32_t raw, NodeId node, bool counts) noexcept {
         const auto at = static_cast<std::uint32_t>(pool_.size());
         const std::uint32_t b = bucket_of(raw);
         pool_.push_back({node, raw, frontier_head_[b], found_head_[b]});
-        frontier_head_[b] = found_head_[b] = at;
+        frontier_head_[b] = at;
         frontier_bits_.set(b);
+        if (!counts) return;
+        found_head_[b] = at;
         found_bits_.set(b);
     }
     std::size_t size() const noexcept { return pool_.size(); }

@@ -7,6 +7,11 @@
 
 namespace nphd {
 
+/// Whether this bit is set; what lies beyond the bitmap is not.
+inline bool is_dead(std::span<const std::uint8_t> dead, std::uint64_t bit) noexcept {
+    return bit / 8 < dead.size() && (dead[bit / 8] >> bit % 8 & 1) != 0;
+}
+
 /// Whether bits [bit, end) are all set; what lies beyond the bitmap is not. Adds to `work` the words looked at.
 bool all_dead(std::span<const std::uint8_t> dead, std::uint64_t bit, std::uint64_t end, std::uint64_t& work) noexcept;
 

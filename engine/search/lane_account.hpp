@@ -11,7 +11,8 @@ struct LaneAccount {
         look_up,     // hash directory or radius tables alone
         graph,       // walked, after what look-ups found
         graph_scan,  // walked, then the rest was read
-        scan         // all codes were read
+        scan,        // all codes were read
+        gather       // the codes of all rows that a filter lets pass were read
     };
     Way way = nothing;
     std::uint64_t distances = 0;  // computed

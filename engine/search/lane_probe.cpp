@@ -139,7 +139,7 @@ bool LaneProbe::advance(std::uint32_t limit, std::uint64_t& budget) {
         codes_read_ += n;
         std::uint64_t work = n * kProbeWork;
         for (std::uint32_t i = 0; i < n; ++i)
-            if (space_->distances[i] <= limit && (query_->dead.empty() || query_->live(space_->ids[i], work)))
+            if (space_->distances[i] <= limit && (!query_->selects() || query_->live(space_->ids[i], work)))
                 found_.push_back(ranked(space_->distances[i], space_->ids[i]));
         budget -= std::min(budget, work);
         n = 0;

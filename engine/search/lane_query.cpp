@@ -40,4 +40,17 @@ bool LaneQuery::has_live_posting(NodeId node, std::uint64_t& work) const noexcep
            !all_dead(dead, view->posting_base + range.begin, view->posting_base + range.end, work);
 }
 
+bool LaneQuery::has_matching_posting(NodeId node, std::uint64_t& work) const noexcept {
+    if (!dead_nodes.empty() && is_dead(dead_nodes, node)) return false;
+    // Most nodes are turned away by their value alone.
+    if (one_posting_each() && !filter.matches(*view, node)) return false;
+    LaneView::PostingRange range;
+    if (!view->posting_range(node, range)) return false;
+    for (std::uint32_t p = range.begin; p < range.end; ++p) {
+        ++work;
+        if (!is_dead(dead, view->posting_base + p) && filter.matches(*view, p)) return true;
+    }
+    return false;
+}
+
 }  // namespace nphd

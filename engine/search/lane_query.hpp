@@ -6,6 +6,7 @@
 
 #include "engine/base/types.hpp"
 #include "engine/distance/kernels.hpp"
+#include "engine/search/posting_filter.hpp"
 #include "engine/shard/shard_view.hpp"
 
 namespace nphd {
@@ -22,6 +23,7 @@ struct LaneQuery {
     const LaneView* view = nullptr;
     std::span<const std::uint8_t> dead;        // by posting of the shard
     std::span<const std::uint8_t> dead_nodes;  // the same by node; empty: not known
+    PostingFilter filter;
     const Kernels* kernels = nullptr;
     Probe probe;
     Metric metric = Metric::nphd;
@@ -61,15 +63,30 @@ struct LaneQuery {
     }
     std::uint32_t work() const noexcept { return distance_work(probe.n_words, view->codes.record_bytes); }
 
-    /// Whether a posting of the node is no tombstone; adds to `work` what it took beyond a constant. A node with a
-    /// malformed range has no posting.
+    /// Whether a node may be none that counts.
+    bool selects() const noexcept { return !dead.empty() || !filter.empty(); }
+    /// Whether a posting of the node is no tombstone and satisfies the filter: only such nodes count. Adds to `work`
+    /// what it took beyond a constant. A node with a malformed range has no posting.
     bool live(NodeId node, std::uint64_t& work) const noexcept {
+        if (!filter.empty()) return has_matching_posting(node, work);
         if (!dead_nodes.empty()) return (dead_nodes[node / 8] >> node % 8 & 1) == 0;
         return has_live_posting(node, work);
     }
 
+    /// Fetches what live() reads first.
+    void prefetch_live(NodeId node) const noexcept {
+        if (filter.empty()) return;
+        if (one_posting_each())
+            __builtin_prefetch(view->filters[filter.conditions[0].column].values.at(node));
+        else
+            __builtin_prefetch(view->posting_offsets.at(node));
+    }
+
 private:
+    /// Then the posting of a node has its number.
+    bool one_posting_each() const noexcept { return view->postings == view->nodes; }
     bool has_live_posting(NodeId node, std::uint64_t& work) const noexcept;
+    bool has_matching_posting(NodeId node, std::uint64_t& work) const noexcept;
 };
 
 /// Room for one batch of nodes, shared by all lanes of a search; what it holds ends with the batch.

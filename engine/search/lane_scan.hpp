@@ -9,8 +9,8 @@
 namespace nphd {
 
 /// Each pass over the codes keeps the B least nodes after the last one handed out; B grows by 8 from pass to pass, up
-/// to 2^18, so an early end is cheap and memory stays below 4 MB. Leaves out the nodes that `skip` holds, and the dead
-/// ones.
+/// to 2^18, so an early end is cheap and memory stays below 4 MB. Leaves out the nodes that `skip` holds, and those
+/// that are not live.
 class LaneScan {
 public:
     /// Nodes farther than `most` (raw) are left out; `first_batch` is B in the first pass.
@@ -88,7 +88,7 @@ void LaneScan::take(std::uint32_t n, const Skip& skip, std::uint64_t& work) {
     // Behind the last node the array holds distances of earlier blocks, which the inner loop does not look at.
     const std::uint32_t groups = (n + kGroup - 1) / kGroup;
     const std::uint32_t least = started_ ? raw_of(watermark_) : 0;
-    const bool tombstones = !query_->dead.empty();
+    const bool selects = query_->selects();
     for (std::uint32_t g = 0; g < groups; ++g) {
         // Most groups hold nothing of interest; this form needs one comparison a code, and no branch.
         const std::uint32_t* const d = space_->distances + std::size_t{g} * kGroup;
@@ -99,7 +99,7 @@ void LaneScan::take(std::uint32_t n, const Skip& skip, std::uint64_t& work) {
         for (std::uint32_t j = 0; j < kGroup && g * kGroup + j < n; ++j) {
             const RankedNode r = ranked(d[j], position_ + g * kGroup + j);
             if (r >= limit_ || (started_ && r <= watermark_)) continue;
-            if (skip(node_of(r)) || (tombstones && !query_->live(node_of(r), work))) continue;
+            if (skip(node_of(r)) || (selects && !query_->live(node_of(r), work))) continue;
             batch_.push_back(r);
             if (batch_.size() == 2 * batch_size_) shrink();
         }

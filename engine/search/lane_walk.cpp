@@ -30,6 +30,7 @@ void LaneWalk::start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef
     best_.start(candidates_.bucket_of(query->max_raw()), kSettledNodes, std::max(ef, kSettledNodes));
     opened_.clear();
     opened_bucket_ = 0;
+    asked_ = live_ = 0;
     expanded_ = work_ = 0;
 }
 
@@ -39,17 +40,33 @@ void LaneWalk::start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef
     __builtin_prefetch(links + 64);
 }
 
-/// A node that is met: part of the frontier, found, and counted if it is alive and near enough to count.
+bool LaneWalk::is_live(NodeId node) noexcept {
+    const bool live = query_->live(node, work_);
+    live_ += live;
+    if (++asked_ == 4 * kFewestAsked) {
+        asked_ /= 2;
+        live_ /= 2;
+    }
+    return live;
+}
+
+/// A node that is met: part of the frontier, and counted if it is live and near enough; found, unless it is not live.
 void LaneWalk::note(std::uint32_t raw, NodeId node) noexcept {
-    candidates_.push(raw, node);
     const std::uint32_t bucket = candidates_.bucket_of(raw);
-    if (best_.matters(bucket) && (query_->dead.empty() || query_->live(node, work_))) best_.add(bucket);
+    bool counts = true;  // or not looked at
+    if (best_.matters(bucket)) {
+        counts = !query_->selects() || is_live(node);
+        if (counts) best_.add(bucket);
+    }
+    candidates_.push(raw, node, counts);
 }
 
 /// Distances of the first n ids, which are new; all are noted.
 void LaneWalk::measure(std::uint32_t n) noexcept {
     query_->gather(space_->ids, n, space_->distances);
     work_ += std::uint64_t{n} * query_->work();
+    for (std::uint32_t i = 0; i < n; ++i)
+        if (best_.matters(candidates_.bucket_of(space_->distances[i]))) query_->prefetch_live(space_->ids[i]);
     for (std::uint32_t i = 0; i < n; ++i) {
         // What is nearer than all of the frontier is expanded next, unless something still nearer turns up.
         if (space_->distances[i] < candidates_.frontier_raw()) prefetch_links(space_->ids[i]);

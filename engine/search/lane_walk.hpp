@@ -35,10 +35,12 @@ public:
         const auto frontier = static_cast<double>(candidates_.frontier());
         return frontier > best_.second() && frontier > best_.first() * factor;
     }
+    /// Among the nodes met lately that were near enough to count, the share of live ones; 1 before there are enough.
+    double live_share() const noexcept { return asked_ < kFewestAsked ? 1 : (live_ + 1.0) / (asked_ + 1.0); }
     /// Nothing that was found and not handed out is nearer; beyond all distances when there is no such node.
     std::uint64_t found_raw() const noexcept;
 
-    /// The nearest node that was found and not handed out yet, dead or alive; false when there is none.
+    /// The nearest node that was found and not handed out yet, live or not looked at; false when there is none.
     bool front(RankedNode& out);
     void pop();
 
@@ -50,6 +52,7 @@ public:
 
 private:
     static constexpr std::uint32_t kSettledNodes = 10;
+    static constexpr std::uint32_t kFewestAsked = 128;
     static constexpr std::uint32_t kUnlevelledStarts = 64;  // builders make a level above more nodes than this
 
     struct Best {
@@ -58,6 +61,7 @@ private:
     };
     void prefetch_links(NodeId node) const noexcept;
     void note(std::uint32_t raw, NodeId node) noexcept;
+    bool is_live(NodeId node) noexcept;
     void measure(std::uint32_t n) noexcept;
     void measure_entries(const LevelView& level, std::uint32_t n, Best& best) noexcept;
     void climb_down(const LevelView& level, std::uint32_t degree, Best& best) noexcept;
@@ -69,6 +73,7 @@ private:
     KthBest best_;                    // by bucket
     std::vector<RankedNode> opened_;  // a heap, least first: what open buckets held
     std::uint32_t opened_bucket_ = 0;
+    std::uint32_t asked_ = 0, live_ = 0;  // of the nodes that were near enough to count; both halved now and then
     std::uint64_t expanded_ = 0;
     std::uint64_t work_ = 0;
 };

@@ -7,6 +7,7 @@
 #include "engine/distance/distance.hpp"
 #include "engine/search/calibration.hpp"
 #include "engine/search/code_lookup.hpp"
+#include "engine/search/lane_gather.hpp"
 #include "engine/search/lane_probe.hpp"
 #include "engine/search/lane_query.hpp"
 #include "engine/search/lane_scan.hpp"
@@ -30,6 +31,10 @@ constexpr std::uint64_t kCapPatience = 4;         // past visit_cap: when the sc
 constexpr std::uint64_t kLargestShare = 8;        // at the latest with nodes / 8 visited,
 constexpr std::uint64_t kLargestWalk = 1u << 20;  // or 16 MB of candidates
 
+// Under a filter a walk has to promise to be so many times as fast as reading: where the rows that pass are far from
+// the query, it meets fewer of them than it is reckoned by, and what it took is lost when it gives way.
+constexpr std::uint64_t kFilteredWalkAdvantage = 4;
+
 constexpr std::uint32_t kBurst = 16;     // expansions between two looks at the budget
 constexpr std::uint32_t kCapShare = 32;  // each hit allows for a further visit_cap / 32 nodes
 
@@ -48,25 +53,42 @@ double slack_factor(const LaneQuery& query) {
 /// One lane's part in the search.
 struct LaneSearch {
     enum Way {
-        nothing,  // is to be found in it
-        by_scan,
-        by_walk,   // and then by a scan of what the walk left
-        by_tables  // alone
+        nothing,     // is to be found in it
+        by_reading,  // its codes
+        by_walk,     // and then by reading what the walk left
+        by_tables    // alone
     };
     LaneQuery query;
     LaneScan scan;
+    LaneGather gather;
     LaneWalk walk;
     LaneProbe probe;
     Way way = nothing;
-    bool planned = false;    // `way` is decided
-    bool walking = false;    // the walk goes on; the scan waits
-    bool seeded = false;     // the walk has what look-ups found
-    bool descended = false;  // the walk has begun
-    bool probing = false;    // the tables were not read to the end
+    bool planned = false;         // `way` is decided
+    bool gathers = false;         // what is read is what the filter lets pass, not everything
+    std::uint64_t read_work = 0;  // about what reading takes
+    double share = 1;             // of the postings that the filter is thought to let pass
+    double least_share = 0;       // of the nodes a walk meets that have to count, else reading is better
+    bool walking = false;         // the walk goes on; reading waits
+    bool seeded = false;          // the walk has what look-ups found
+    bool descended = false;       // the walk has begun
+    bool probing = false;         // the tables were not read to the end
     std::size_t next_probed = 0;
-    std::int64_t covered = 0;  // every node within this raw distance was met by the walk
+    std::int64_t covered = 0;  // every live node within this raw distance was met by the walk
     double slack = 0;
     NodeId hidden = kNoNode;
+
+    bool has_read() const { return gathers ? !gather.empty() : !scan.empty(); }
+    RankedNode front_read() const { return gathers ? gather.front() : scan.front(); }
+    void pop_read() {
+        if (gathers)
+            gather.pop([this](NodeId node) { return is_met(node); });
+        else
+            scan.pop();
+    }
+    /// Not to be found by reading.
+    bool is_met(NodeId node) const { return node == hidden || (way == by_walk && walk.was_visited(node)); }
+    std::uint64_t codes_read() const { return gathers ? gather.codes_read() : scan.codes_read(); }
 
     bool front(RankedNode& out) {
         if (way == nothing) return false;  // the scan is one of an earlier search
@@ -76,8 +98,8 @@ struct LaneSearch {
             return true;
         }
         bool any = way == by_walk && walk.front(out);
-        if (!scan.empty() && (!any || raw_of(scan.front()) < raw_of(out))) {
-            out = scan.front();
+        if (has_read() && (!any || raw_of(front_read()) < raw_of(out))) {
+            out = front_read();
             any = true;
         }
         return any;
@@ -85,15 +107,21 @@ struct LaneSearch {
     void pop(RankedNode node) {
         if (way == by_tables)
             ++next_probed;
-        else if (!scan.empty() && scan.front() == node)
-            scan.pop();
+        else if (has_read() && front_read() == node)
+            pop_read();
         else
             walk.pop();
     }
     /// Codes must be read before a node at distance `key` may be handed out.
     bool must_read(std::uint64_t key) const {
         if (way == by_tables) return probing;
-        return way != nothing && !walking && scan.empty() && !scan.exhausted() && query.key(scan.bound()) < key;
+        if (way == nothing || walking || has_read()) return false;
+        if (gathers ? gather.exhausted() : scan.exhausted()) return false;
+        return query.key(gathers ? gather.bound() : scan.bound()) < key;
+    }
+    void read(std::uint64_t& budget) {
+        const auto skip = [this](NodeId node) { return is_met(node); };
+        gathers ? gather.advance(budget, skip) : scan.advance(budget, skip);
     }
 };
 
@@ -122,9 +150,13 @@ struct NearestSearch::State {
     void spend(std::uint64_t work) { budget -= std::min(budget, work); }
     Front front();
     std::uint64_t allowance() const;
+    double slack(const LaneSearch& lane) const;
     bool wants_more(const LaneSearch& lane, std::uint64_t key) const;
     bool walked_enough(const LaneSearch& lane) const;
-    void start_within(LaneSearch& lane);
+    void plan(LaneSearch& lane);
+    bool plan_reading(LaneSearch& lane, std::uint32_t most);
+    bool plan_tables(LaneSearch& lane, std::uint32_t most);
+    bool plan_walk(LaneSearch& lane);
     void seed(LaneSearch& lane);
     void read(LaneSearch& lane);
     void walk(LaneSearch& lane, std::uint64_t key);
@@ -158,43 +190,68 @@ std::uint32_t NearestSearch::add_lane(const LaneView& view, std::span<const std:
     lane.query.kernels = &kernels();
     lane.query.metric = s.options.metric;
     s.query.aim(view.code_bytes, lane.query);
-    lane.walking = lane.seeded = lane.descended = lane.probing = false;
+    lane.query.filter = s.options.filter;
+    lane.way = LaneSearch::nothing;
+    lane.planned = lane.gathers = lane.walking = lane.seeded = lane.descended = lane.probing = false;
     lane.hidden = hidden;
     lane.slack = s.options.slack * slack_factor(lane.query);
-    lane.planned = !s.within();
-    if (s.within()) {
-        lane.way = LaneSearch::nothing;
-    } else {
-        lane.scan.start(&lane.query, &s.space);
-        lane.walking = view.has_graph() && !s.options.exact && lane.query.compares();
-        std::uint32_t effort = s.options.ef_search;
-        if (lane.walking && s.options.recall > 0) {
-            effort = choose_effort(view, lane.query.probe.bits, s.options.recall);
-            lane.walking = effort != kScanLane;
-        }
-        lane.way = lane.walking ? LaneSearch::by_walk : LaneSearch::by_scan;
-        if (lane.walking) lane.walk.start(&lane.query, &s.space, effort, hidden);
-    }
     return static_cast<std::uint32_t>(s.used++);
 }
 
-/// Reads radius tables, so it has to wait for the first step: only those may come upon pages that cannot be read.
-void NearestSearch::State::start_within(LaneSearch& lane) {
+/// Reads value orders and radius tables, so it has to wait for the first step: only those may come upon pages that
+/// cannot be read.
+void NearestSearch::State::plan(LaneSearch& lane) {
     lane.planned = true;
-    const std::int64_t most = lane.query.raw_within(options.radius);
-    if (most < 0) return;
-    const auto limit = static_cast<std::uint32_t>(most);
-    if (options.metric != Metric::jaccard && lane.query.compares()) {
-        lane.probe.start(&lane.query, &space);
-        if (lane.probe.plan(limit, probe_limit(lane.query)) != LaneProbe::kNoPlan) {
-            lane.way = LaneSearch::by_tables;
-            lane.probing = true;
-            lane.next_probed = 0;
-            return;
-        }
+    std::int64_t most = lane.query.max_raw();
+    if (within()) most = lane.query.raw_within(options.radius);
+    if (most < 0 || !plan_reading(lane, static_cast<std::uint32_t>(most))) return;
+    if (within() ? plan_tables(lane, static_cast<std::uint32_t>(most)) : plan_walk(lane)) return;
+    lane.way = LaneSearch::by_reading;
+}
+
+/// What is to be read unless there is a better way. False: there is nothing in the lane.
+bool NearestSearch::State::plan_reading(LaneSearch& lane, std::uint32_t most) {
+    lane.share = 1;
+    lane.least_share = 0;
+    lane.read_work = scan_work(lane.query);
+    if (!options.filter.empty() && FilteredNodes::possible(*lane.query.view)) {
+        lane.gather.start(&lane.query, &space, most);
+        const FilteredNodes& nodes = lane.gather.source();
+        if (nodes.none()) return false;
+        lane.share = nodes.share();
+        lane.gathers = nodes.work() < lane.read_work;
+        if (lane.gathers) lane.read_work = nodes.work();
     }
-    lane.way = LaneSearch::by_scan;
-    lane.scan.start(&lane.query, &space, limit, kFirstBatchWithin);
+    if (!lane.gathers) lane.scan.start(&lane.query, &space, most, within() ? kFirstBatchWithin : LaneScan::kFirstBatch);
+    return true;
+}
+
+bool NearestSearch::State::plan_tables(LaneSearch& lane, std::uint32_t most) {
+    if (options.metric == Metric::jaccard || !lane.query.compares()) return false;
+    lane.probe.start(&lane.query, &space);
+    if (lane.probe.plan(most, lane.read_work / kProbeWork) == LaneProbe::kNoPlan) return false;
+    lane.way = LaneSearch::by_tables;
+    lane.probing = true;
+    lane.next_probed = 0;
+    return true;
+}
+
+bool NearestSearch::State::plan_walk(LaneSearch& lane) {
+    const LaneView& view = *lane.query.view;
+    if (!view.has_graph() || options.exact || !lane.query.compares()) return false;
+    std::uint32_t effort = options.ef_search;
+    if (options.recall > 0) effort = choose_effort(view, lane.query.probe.bits, options.recall);
+    if (options.recall > 0 && effort == kScanLane) return false;
+    if (lane.share < 1) {
+        // Of the nodes that are met, only a share counts, so it takes as many more to find as many.
+        const auto most = static_cast<double>(lane.read_work / kFilteredWalkAdvantage);
+        lane.least_share = effort / effort_for(view, lane.query.probe.bits, most);
+        if (lane.share < lane.least_share) return false;
+    }
+    lane.way = LaneSearch::by_walk;
+    lane.walking = true;
+    lane.walk.start(&lane.query, &space, effort, lane.hidden);
+    return true;
 }
 
 /// What look-ups find at once.
@@ -237,29 +294,36 @@ std::uint64_t NearestSearch::State::allowance() const {
     return options.visit_cap + handed_out * (options.visit_cap / kCapShare);
 }
 
+/// A walk that has to go past many nodes that do not count is more thorough about the first ones that do.
+double NearestSearch::State::slack(const LaneSearch& lane) const {
+    return options.filter.empty() ? lane.slack : lane.slack * std::sqrt(lane.walk.live_share());
+}
+
 /// Whether a node that would have to come before one at `key` may still hide behind the lane's frontier. Each lane has
 /// to converge on what is nearest in it, however near the nodes of other lanes are: a walk begins far from everything,
 /// and if it were stopped by what others found, the lane's own near nodes would never be seen.
 bool NearestSearch::State::wants_more(const LaneSearch& lane, std::uint64_t key) const {
     if (key == 0 || static_cast<std::int64_t>(lane.query.raw_limit(key)) <= lane.covered) return false;
     if (!lane.descended) return true;
-    const double factor = lane.walk.visited() < allowance() ? 1 + lane.slack : 1;
+    const double factor = lane.walk.visited() < allowance() ? 1 + slack(lane) : 1;
     if (!lane.walk.settled(factor)) return true;
     const auto reach = static_cast<std::uint64_t>(static_cast<double>(key) * factor);
     return lane.walk.frontier_raw() <= lane.query.raw_limit(reach);
 }
 
-/// Whether the scan of the rest is the better way to go on: it costs no more than the walk did so far; or the walk
-/// found this query hard and the scan, which certainly helps, costs a few times as much.
+/// Whether reading the rest is the better way to go on: it costs no more than the walk did so far; or the walk found
+/// this query hard and reading, which certainly helps, costs a few times as much; or the walk meets so few live nodes
+/// that it will not settle before.
 bool NearestSearch::State::walked_enough(const LaneSearch& lane) const {
     const std::uint64_t nodes = lane.query.view->nodes, visited = lane.walk.visited();
-    const std::uint64_t scan_visits = nodes * lane.query.work() / kVisitWork;
-    if (visited > std::min({scan_visits, nodes / kLargestShare, kLargestWalk})) return true;
-    return visited >= allowance() && visited * kCapPatience >= scan_visits;
+    const std::uint64_t read_visits = lane.read_work / kVisitWork;
+    if (visited > std::min({read_visits, nodes / kLargestShare, kLargestWalk})) return true;
+    if (visited >= allowance() && visited * kCapPatience >= read_visits) return true;
+    return lane.walk.live_share() < lane.least_share;
 }
 
-/// A lane that must be searched further before a node at `key` can be handed out; null when there is none. Scans first:
-/// what they find is final.
+/// A lane that must be searched further before a node at `key` can be handed out; null when there is none. Reading
+/// first: what it finds is final.
 LaneSearch* NearestSearch::State::in_doubt(std::uint64_t key) {
     LaneSearch* found = nullptr;
     for (std::size_t i = 0; i < used; ++i) {
@@ -275,9 +339,7 @@ void NearestSearch::State::read(LaneSearch& lane) {
         lane.probing = !lane.probe.advance(static_cast<std::uint32_t>(lane.query.raw_within(options.radius)), budget);
         return;
     }
-    lane.scan.advance(budget, [&](NodeId node) {
-        return node == lane.hidden || (lane.way == LaneSearch::by_walk && lane.walk.was_visited(node));
-    });
+    lane.read(budget);
 }
 
 void NearestSearch::State::give_way(LaneSearch& lane) { lane.walking = false; }
@@ -317,7 +379,7 @@ NearestSearch::Step NearestSearch::step(NearestHit& out) {
     s.budget = kStepWork;
     for (std::size_t i = 0; i < s.used; ++i) {
         LaneSearch& lane = *s.lanes[i];
-        if (!lane.planned) s.start_within(lane);
+        if (!lane.planned) s.plan(lane);
         if (lane.walking && !lane.seeded) s.seed(lane);
     }
     for (;;) {
@@ -359,7 +421,8 @@ double NearestSearch::distance(const NearestHit& hit) const noexcept {
 
 std::size_t NearestSearch::bytes_kept() const noexcept {
     std::size_t bytes = state_->late.capacity() * sizeof(NearestHit);
-    for (const auto& lane : state_->lanes) bytes += lane->walk.bytes() + lane->scan.bytes() + lane->probe.bytes();
+    for (const auto& lane : state_->lanes)
+        bytes += lane->walk.bytes() + lane->scan.bytes() + lane->gather.bytes() + lane->probe.bytes();
     return bytes;
 }
 
@@ -375,8 +438,9 @@ LaneAccount NearestSearch::account(std::uint32_t number) const noexcept {
         out.distances += lane.walk.visited();
         out.expanded = lane.walk.expanded();
     }
-    if (lane.way == LaneSearch::by_scan && lane.scan.codes_read() > 0) out.way = LaneAccount::scan;
-    if (lane.way == LaneSearch::by_scan || lane.way == LaneSearch::by_walk) out.distances += lane.scan.codes_read();
+    if (lane.way == LaneSearch::by_reading && lane.codes_read() > 0)
+        out.way = lane.gathers ? LaneAccount::gather : LaneAccount::scan;
+    if (lane.way == LaneSearch::by_reading || lane.way == LaneSearch::by_walk) out.distances += lane.codes_read();
     return out;
 }
 
@@ -391,8 +455,8 @@ std::uint64_t NearestSearch::work() const noexcept {
         const LaneSearch& lane = *state_->lanes[i];
         if (lane.way == LaneSearch::by_tables || lane.seeded) sum += lane.probe.codes_read() * kProbeWork;
         if (lane.descended) sum += lane.walk.visited() * kVisitWork;
-        if (lane.way == LaneSearch::by_scan || lane.way == LaneSearch::by_walk)
-            sum += lane.scan.codes_read() * lane.query.work();
+        if (lane.way == LaneSearch::by_reading || lane.way == LaneSearch::by_walk)
+            sum += lane.codes_read() * (lane.gathers ? kGatherWork : lane.query.work());
     }
     return sum;
 }

@@ -7,13 +7,14 @@
 
 #include "engine/base/types.hpp"
 #include "engine/search/lane_account.hpp"
+#include "engine/search/posting_filter.hpp"
 #include "engine/shard/shard_view.hpp"
 
 namespace nphd {
 
 struct NearestOptions {
     Metric metric = Metric::nphd;
-    bool exact = false;  // scan every lane
+    bool exact = false;  // walk no lane
     // A graph lane is walked until its frontier is beyond its ef_search-th best node found, or the tenth if that is
     // more.
     std::uint32_t ef_search = 10;
@@ -25,6 +26,8 @@ struct NearestOptions {
     double slack = 0.10;
     // Only nodes within this distance, in the units of the metric's SQL distance; all of them: nothing is walked.
     double radius = std::numeric_limits<double>::infinity();
+    // Only nodes that have a living posting which satisfies it.
+    PostingFilter filter;
     // Nodes that a lane's walk may visit before g is taken for 0; grows by a 32nd for each hit. A lane whose scan takes
     // at most four times as long as the walk took so far is scanned instead.
     std::uint32_t visit_cap = 4000;
@@ -44,7 +47,9 @@ struct NearestHit {
 /// ends only when every node of every lane that has a live posting was returned. A node that the graph finds only after
 /// a farther one was handed out is late: it waits until nothing else is left, so that the order is broken at the very
 /// end only. Lanes without a graph, lanes whose frontier ran dry and lanes of which a large part was already visited
-/// are scanned, in batches of growing size and bounded memory. Objects are meant to be reused: reset() keeps the
+/// are scanned, in batches of growing size and bounded memory. Under a filter, walks go over all nodes and count those
+/// that have a living posting which satisfies it; and where few postings do, their codes are read instead of walking
+/// or scanning. Objects are meant to be reused: reset() keeps the
 /// buffers. Throws std::bad_alloc; page contents are bounds-checked, never trusted.
 class NearestSearch {
 public:

@@ -190,7 +190,7 @@ void PairSearch::State::compare(Query& q, NodeId first, std::uint32_t n, std::ve
     q.query.range(first, n, space.distances);
     std::uint64_t work = std::uint64_t{n} * q.query.work();
     each_near(space, n, limit, [&](std::uint32_t i) {
-        if (q.query.dead.empty() || q.query.live(first + i, work)) add(q.node, first + i, pairs);
+        if (!q.query.selects() || q.query.live(first + i, work)) add(q.node, first + i, pairs);
     });
     budget -= std::min(budget, work);
 }

@@ -1,9 +1,11 @@
 #include "engine/search/within.hpp"
 
 #include "engine/distance/distance.hpp"
+#include "engine/search/lane_gather.hpp"
 #include "engine/search/lane_probe.hpp"
 #include "engine/search/lane_query.hpp"
 #include "engine/search/search_work.hpp"
+#include "engine/search/visited_set.hpp"
 
 namespace nphd {
 
@@ -21,16 +23,20 @@ struct WithinSearch::State {
     QueryWords query;
     Metric metric = Metric::nphd;
     double radius = 0;
+    PostingFilter filter;
     std::vector<Lane> lanes;  // the number of a lane is its place
     BatchSpace space;
     LaneProbe probe;
+    FilteredNodes filtered;
+    VisitedSet met;  // of what a filter lets pass, the nodes within the radius
     // Where the search is.
     std::size_t lane = 0;
-    bool begun = false;    // with this lane
-    bool probing = false;  // it, instead of scanning
-    NodeId position = 0;   // of the scan
+    bool begun = false;   // with this lane
+    NodeId position = 0;  // of a scan
 
     bool begin_lane();
+    bool search(std::vector<WithinHit>& hits, std::uint64_t& budget);
+    void gather(std::vector<WithinHit>& hits, std::uint64_t& budget);
     void scan(std::vector<WithinHit>& hits, std::uint64_t& budget);
     void next_lane() {
         ++lane;
@@ -44,11 +50,13 @@ struct WithinSearch::State {
 WithinSearch::WithinSearch() : state_(std::make_unique<State>()) {}
 WithinSearch::~WithinSearch() = default;
 
-void WithinSearch::reset(std::span<const std::uint8_t> query, Metric metric, double radius) {
+void WithinSearch::reset(std::span<const std::uint8_t> query, Metric metric, double radius,
+                         const PostingFilter& filter) {
     State& s = *state_;
     s.query.assign(query);
     s.metric = metric;
     s.radius = radius;
+    s.filter = filter;
     s.lanes.clear();
     s.lane = 0;
     s.begun = false;
@@ -59,6 +67,7 @@ std::uint32_t WithinSearch::add_lane(const LaneView& view, std::span<const std::
     Lane lane;
     lane.query.view = &view;
     lane.query.dead = dead;
+    lane.query.filter = s.filter;
     lane.query.kernels = &kernels();
     lane.query.metric = s.metric;
     s.query.aim(view.code_bytes, lane.query);
@@ -75,13 +84,58 @@ bool WithinSearch::State::begin_lane() {
     if (l.query.view == nullptr) return false;
     begun = true;
     position = 0;
-    probing = false;
+    l.account.way = LaneAccount::scan;
+    std::uint64_t most = scan_work(l.query);
+    if (!filter.empty() && FilteredNodes::possible(*l.query.view)) {
+        filtered.start(&l.query, &space);
+        if (filtered.none()) {
+            l.account.way = LaneAccount::nothing;
+            return false;
+        }
+        if (filtered.work() < most) {
+            most = filtered.work();
+            l.account.way = LaneAccount::gather;
+        }
+    }
     if (metric != Metric::jaccard && l.query.compares()) {
         probe.start(&l.query, &space);
-        probing = probe.plan(l.limit, probe_limit(l.query)) != LaneProbe::kNoPlan;
+        if (probe.plan(l.limit, most / kProbeWork) != LaneProbe::kNoPlan) l.account.way = LaneAccount::look_up;
     }
-    l.account.way = probing ? LaneAccount::look_up : LaneAccount::scan;
+    if (l.account.way == LaneAccount::gather) met.start(l.query.view->nodes);
     return true;
+}
+
+/// Goes on in this lane. Returns whether it is done.
+bool WithinSearch::State::search(std::vector<WithinHit>& hits, std::uint64_t& budget) {
+    Lane& l = lanes[lane];
+    if (l.account.way == LaneAccount::gather) {
+        gather(hits, budget);
+        return filtered.done();
+    }
+    if (l.account.way == LaneAccount::scan) {
+        scan(hits, budget);
+        return position == l.query.view->nodes;
+    }
+    if (!probe.advance(l.limit, budget)) return false;
+    for (const RankedNode node : probe.found()) hits.push_back({static_cast<std::uint32_t>(lane), node_of(node)});
+    l.account.distances = probe.codes_read();
+    return true;
+}
+
+void WithinSearch::State::gather(std::vector<WithinHit>& hits, std::uint64_t& budget) {
+    Lane& l = lanes[lane];
+    while (!filtered.done() && budget > 0) {
+        const std::uint32_t n = filtered.next(budget);
+        std::uint64_t work = 0;
+        each_near(space, n, l.limit, [&](std::uint32_t i) {
+            const NodeId node = space.ids[i];
+            if (!met.insert(node) || !l.query.live(node, work)) return;
+            if (metric == Metric::jaccard && !is_within(l, node)) return;
+            hits.push_back({static_cast<std::uint32_t>(lane), node});
+        });
+        budget -= work < budget ? work : budget;
+    }
+    l.account.distances = filtered.codes_read();
 }
 
 void WithinSearch::State::scan(std::vector<WithinHit>& hits, std::uint64_t& budget) {
@@ -93,7 +147,7 @@ void WithinSearch::State::scan(std::vector<WithinHit>& hits, std::uint64_t& budg
         std::uint64_t work = std::uint64_t{n} * l.query.work();
         each_near(space, n, l.limit, [&](std::uint32_t i) {
             const NodeId node = position + i;
-            if (!l.query.dead.empty() && !l.query.live(node, work)) return;
+            if (l.query.selects() && !l.query.live(node, work)) return;
             if (metric == Metric::jaccard && !is_within(l, node)) return;
             hits.push_back({static_cast<std::uint32_t>(lane), node});
         });
@@ -113,16 +167,7 @@ bool WithinSearch::step(std::vector<WithinHit>& hits) {
             s.next_lane();
             continue;
         }
-        if (!s.probing) {
-            s.scan(hits, budget);
-            if (s.position == s.lanes[s.lane].query.view->nodes) s.next_lane();
-            continue;
-        }
-        if (!s.probe.advance(s.lanes[s.lane].limit, budget)) continue;
-        for (const RankedNode node : s.probe.found())
-            hits.push_back({static_cast<std::uint32_t>(s.lane), node_of(node)});
-        s.lanes[s.lane].account.distances = s.probe.codes_read();
-        s.next_lane();
+        if (s.search(hits, budget)) s.next_lane();
     }
     return true;
 }

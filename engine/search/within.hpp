@@ -7,6 +7,7 @@
 
 #include "engine/base/types.hpp"
 #include "engine/search/lane_account.hpp"
+#include "engine/search/posting_filter.hpp"
 #include "engine/shard/shard_view.hpp"
 
 namespace nphd {
@@ -27,7 +28,8 @@ public:
     WithinSearch& operator=(const WithinSearch&) = delete;
 
     /// Starts over for a query of any length (0 included) and a radius >= 0 in the units of the metric's SQL distance.
-    void reset(std::span<const std::uint8_t> query, Metric metric, double radius);
+    /// Only nodes that have a living posting which satisfies `filter`, whose data must live until the next reset.
+    void reset(std::span<const std::uint8_t> query, Metric metric, double radius, const PostingFilter& filter = {});
     /// As NearestSearch::add_lane.
     std::uint32_t add_lane(const LaneView&, std::span<const std::uint8_t> dead);
 

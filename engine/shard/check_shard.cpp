@@ -48,6 +48,14 @@ enum Fault : unsigned {
     chunk_node,
     chunk_order,
     chunk_value,
+    null_value,
+    value_missed,
+    order_short,
+    order_posting,
+    order_repeated,
+    order_sequence,
+    order_fence,
+    posting_node,
     unreached,
     kFaults
 };
@@ -76,6 +84,14 @@ constexpr const char* kWhat[kFaults] = {
     "a node in a radius table that does not exist",
     "nodes of a radius table out of order",
     "a node in a radius table under another value",
+    "a filter value of a row where it is NULL",
+    "a filter value that the bloom filter does not have",
+    "a value order that has not all rows with a value",
+    "a row in a value order that does not exist or is NULL",
+    "a row twice in a value order",
+    "rows of a value order out of order",
+    "a fence of a value order that is not the value at its place",
+    "a row under another node than its posting list",
     "live codes that the graph's links do not lead to",
 };
 
@@ -112,6 +128,9 @@ struct ShardCheck::State {
         bucket_nodes,
         chunks,
         chunk_nodes,
+        filter_values,
+        value_orders,
+        posting_nodes,
         enter,
         reach,
         unreached,
@@ -126,6 +145,8 @@ struct ShardCheck::State {
     NodeId node = 0;          // of posting `at`
     std::uint32_t chunk = 0;  // of the radius tables
     std::uint32_t value = 0;  // bucket or value that place `at` belongs to
+    std::uint32_t column = 0;
+    std::uint32_t filled = 0;  // rows of the column so far that are not NULL
 
     // What it found in the lane.
     struct Met {
@@ -138,23 +159,28 @@ struct ShardCheck::State {
     std::uint32_t unreached_page = 0;
 
     std::vector<NodeId> slots;  // nodes by the hash of their code; a power of two of them
-    NodeSet seen;               // met on a level, or reached
+    NodeSet seen;               // met on a level or in a table, or reached; of nodes or of postings
     NodeSet expanded;
     std::vector<NodeId> stack;  // reached and not expanded, as far as there was room
     bool stack_overflowed = false, sweeping = false;
 
     State(const ShardView& v, const std::uint8_t* p, std::span<const std::uint8_t> t, std::size_t memory)
         : view(v), pages(p), tombstones(t) {
-        std::uint32_t nodes = 0;
-        for (const LaneView& l : v.lanes) nodes = std::max(nodes, l.nodes);
-        seen.reserve(nodes);
+        std::uint32_t nodes = 0, postings = 0;
+        v.each_lane([&](const LaneView& l) {
+            nodes = std::max(nodes, l.nodes);
+            postings = std::max(postings, l.postings);
+        });
+        seen.reserve(v.filters.columns == 0 ? nodes : std::max(nodes, postings));
         expanded.reserve(nodes);
         stack.reserve(kStackNodes);
         const std::size_t most = std::bit_floor(std::max<std::size_t>(memory / sizeof(NodeId), 4096));
         slots.resize(std::min(most, std::bit_ceil(std::size_t{nodes} * 2 + 1)));
     }
 
-    const LaneView& lane() const noexcept { return view.lanes[lane_number]; }
+    std::size_t lanes() const noexcept { return view.lanes.size() + (view.codeless.postings != 0 ? 1 : 0); }
+    bool codeless() const noexcept { return lane_number == view.lanes.size(); }
+    const LaneView& lane() const noexcept { return codeless() ? view.codeless : view.lanes[lane_number]; }
     std::uint32_t page_of(const std::byte* record) const noexcept {
         return static_cast<std::uint32_t>(
             static_cast<std::size_t>(reinterpret_cast<const std::uint8_t*>(record) - pages) / kPageBytes);
@@ -399,6 +425,76 @@ struct ShardCheck::State {
         return true;
     }
 
+    bool check_filter_values() noexcept {
+        const LaneView& l = lane();
+        for (; column < l.filters.size(); ++column) {
+            const FilterColumnView& c = l.filters[column];
+            const bool whole = records(l.postings, [&](std::uint32_t p) {
+                work += 10;
+                const FilterValue v = c.value(p);
+                const bool null = c.is_null(p);
+                filled += !null;
+                if (null && v != 0) add(null_value, c.values.at(p));
+                if (!null && c.has_order() && !bloom_may_contain(c.bloom, hash_filter_value(v)))
+                    add(value_missed, c.values.at(p));
+            });
+            if (!whole) return false;
+            if (c.has_order() && c.order.count != filled)
+                add(order_short, c.order.count != 0 ? c.order.at(0) : c.bloom.at(0));
+            filled = 0;
+        }
+        column = 0;
+        return true;
+    }
+
+    void check_place(const FilterColumnView& c, std::uint32_t place) noexcept {
+        const LaneView& l = lane();
+        const std::byte* const record = c.order.at(place);
+        const std::uint32_t p = l.node_id(c.order, place);
+        if (p >= l.postings || c.is_null(p)) return add(order_posting, record);
+        if (seen.has(p)) return add(order_repeated, record);
+        seen.add(p);
+        const FilterValue v = c.value(p);
+        if (place > 0) {
+            const std::uint32_t before = l.node_id(c.order, place - 1);
+            if (before < l.postings && !c.is_null(before) &&
+                (c.value(before) > v || (c.value(before) == v && before >= p)))
+                add(order_sequence, record);
+        }
+        if (place % kFenceStride != 0) return;
+        const std::byte* const fence = c.fences.at(place / kFenceStride);
+        if (load_filter_value(fence, c.fences.record_bytes) != v) add(order_fence, fence);
+    }
+
+    /// As many places as rows with a value, and no row has two: each has one.
+    bool check_value_orders() noexcept {
+        const LaneView& l = lane();
+        for (; column < l.filters.size(); ++column) {
+            const FilterColumnView& c = l.filters[column];
+            if (!c.has_order()) continue;
+            if (at == 0) seen.clear();
+            if (!records(c.order.count, [&](std::uint32_t i) {
+                    work += 40;
+                    check_place(c, i);
+                }))
+                return false;
+        }
+        column = 0;
+        return true;
+    }
+
+    bool check_posting_nodes() noexcept {
+        const LaneView& l = lane();
+        if (l.posting_nodes.count == 0 || met[offsets].count > 0) return true;
+        const bool whole = records(l.postings, [&](std::uint32_t p) {
+            work += 4;
+            follow(p);
+            if (l.node_id(l.posting_nodes, p) != node) add(posting_node, l.posting_nodes.at(p));
+        });
+        if (whole) node = 0;
+        return whole;
+    }
+
     void reach(NodeId n) noexcept {
         if (n >= lane().nodes || seen.has(n)) return;
         seen.add(n);
@@ -487,7 +583,7 @@ struct ShardCheck::State {
     bool report(ShardFinding& out) noexcept {
         for (; at < kFaults; ++at) {
             if (met[at].count == 0) continue;
-            out = {kWhat[at], lane().code_bytes, met[at].page, met[at].count, at == unreached};
+            out = {kWhat[at], codeless(), lane().code_bytes, met[at].page, met[at].count, at == unreached};
             ++at;
             return true;
         }
@@ -531,6 +627,12 @@ struct ShardCheck::State {
                 return check_chunks();
             case Pass::chunk_nodes:
                 return check_chunk_nodes();
+            case Pass::filter_values:
+                return check_filter_values();
+            case Pass::value_orders:
+                return check_value_orders();
+            case Pass::posting_nodes:
+                return check_posting_nodes();
             case Pass::enter:
                 return enter();
             case Pass::reach:
@@ -550,7 +652,7 @@ ShardCheck::~ShardCheck() = default;
 ShardCheck::Step ShardCheck::step(ShardFinding& out) noexcept {
     State& s = *state_;
     s.work = 0;
-    while (s.lane_number < s.view.lanes.size()) {
+    while (s.lane_number < s.lanes()) {
         if (s.pass == State::Pass::report) {
             if (s.report(out)) return Step::finding;
             s.next_lane();

@@ -1,6 +1,6 @@
 // Whether the contents of a sealed shard are what its builder writes. open_shard() looks at tables and bounds; this
-// looks at every code, link, level entry, posting list, row id and entry of a look-up table, and at what the entry
-// points of a graph reach.
+// looks at every code, link, level entry, posting list, row id, filter value and entry of a look-up table, and at what
+// the entry points of a graph reach.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,7 @@ namespace nphd {
 /// One kind of fault in one lane.
 struct ShardFinding {
     const char* what;
+    bool codeless;             // the lane of rows without a code
     std::uint32_t code_bytes;  // the lane
     std::uint32_t page;        // of the shard, where it was met first
     std::uint64_t count;       // how often it was met
@@ -26,8 +27,9 @@ public:
     enum class Step { more, finding, end };
 
     /// `pages` is what the view was opened on; both must outlive the check. Bit p of `tombstones` (empty: none is set)
-    /// says that posting p is dead. Memory: 2 bits per node of the largest lane, 256 KiB, and up to `memory` bytes for
-    /// the search for codes that occur twice, which goes over the codes as often as it takes. Throws std::bad_alloc.
+    /// says that posting p is dead. Memory: 2 bits per node of the largest lane (one of them per posting where there
+    /// are filter columns), 256 KiB, and up to `memory` bytes for the search for codes that occur twice, which goes
+    /// over the codes as often as it takes. Throws std::bad_alloc.
     ShardCheck(const ShardView& view, const std::uint8_t* pages, std::span<const std::uint8_t> tombstones,
                std::size_t memory);
     ~ShardCheck();

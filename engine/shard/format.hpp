@@ -9,6 +9,7 @@
 #include <bit>
 
 #include "engine/base/types.hpp"
+#include "engine/shard/filter_record.hpp"
 
 namespace nphd {
 
@@ -52,10 +53,11 @@ struct ShardHeader {
     std::uint32_t lane_table_page;
     std::uint32_t section_table_page;
     std::uint32_t reserved1;
-    std::uint64_t nodes;
+    std::uint64_t nodes;  // distinct codes
     std::uint64_t postings;
     std::uint64_t seed;
-    std::uint64_t reserved2[8];
+    FilterLayout filters;
+    std::uint8_t reserved2[55];
 };
 static_assert(sizeof(ShardHeader) == 120);
 
@@ -78,7 +80,8 @@ struct LaneRecord {
     std::uint32_t calibration[16];  // effort -> recall curve of the lane (search/calibration.hpp); 0 while unknown
     std::uint32_t chunks;           // radius tables; 0: none
     std::uint32_t chunk_bits;       // width of a chunk, 1 .. kMaxChunkBits
-    std::uint32_t reserved[6];
+    std::uint32_t codeless;         // 1: the rows that have no code (NULL), under one node; the shard's last lane
+    std::uint32_t reserved[5];
 };
 static_assert(sizeof(LaneRecord) == 176);
 
@@ -98,15 +101,28 @@ enum class SectionKind : std::uint16_t {
     radius_starts = 18,  // chunks * (2^chunk_bits + 1) records u32: of chunk c, nodes with the value v are those at
                          // [start v, start v + 1), counted from c * nodes, of
     radius_nodes = 19,   // chunks * nodes ids of node_id_bytes() each, ascending within a value
-    // Reserved for what later versions store beside them.
-    filter_column = 20,
-    prefix_plane = 21,
+    // The filter columns of ShardHeader::filters; argument: the column.
+    filter_column = 20,  // `postings` values of the column's width, 0 where NULL
+    prefix_plane = 21,   // reserved
+    filter_nulls = 22,   // u64 words: bit p % 64 of word p / 64 set: posting p is NULL. None: no posting is
+    // Look-up of postings by a column's value; all of the column or none.
+    value_order = 23,   // postings that are not NULL, ascending by value, then by number; node_id_bytes(postings) each
+    value_fences = 24,  // the value at each kFenceStride-th place of the order, from place 0 on
+    value_bloom = 25,   // 32-byte blocks (shard/bloom_filter.hpp) of hash_filter_value()
+    // Where a lane has one of these and more postings than nodes: the node of each posting, node_id_bytes(nodes) each.
+    posting_nodes = 26,
 };
+
+/// Places of a value order between two fences.
+inline constexpr std::uint32_t kFenceStride = 64;
+constexpr std::uint32_t fences_of(std::uint32_t places) noexcept {
+    return places / kFenceStride + (places % kFenceStride != 0 ? 1 : 0);
+}
 
 /// Widest chunk of a radius table.
 inline constexpr std::uint32_t kMaxChunkBits = 20;
 
-/// A node id in a section of many: 3 bytes in lanes of fewer than 2^24 nodes, else 4.
+/// A node id, or the number of a posting, in a section of many: 3 bytes in lanes of fewer than 2^24, else 4.
 constexpr std::uint32_t node_id_bytes(std::uint32_t nodes) noexcept { return nodes < 1u << 24 ? 3 : 4; }
 
 struct SectionRecord {

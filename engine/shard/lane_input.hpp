@@ -1,4 +1,4 @@
-// Codes of one length with their row ids, in the order of arrival.
+// Codes of one length with their row ids and filter records, in the order of arrival.
 #pragma once
 
 #include <bit>
@@ -16,14 +16,16 @@ constexpr std::uint32_t record_bytes_for(std::uint32_t code_bytes) noexcept {
     return code_bytes == 0 ? 8u : (code_bytes + 7u) & ~7u;
 }
 
-/// Append-only and chunked, so that growing never copies: chunks double from a page to 16 MiB, then stay that size.
-/// A row costs record_bytes + 6 bytes; at most half of a small lane, or 16 MiB of a large one, is slack.
+/// Append-only and chunked, so that growing never copies: chunks double from 4 KiB to 16 MiB of codes and filter
+/// records, then stay that size. A row costs record_bytes + 6 bytes and those of its filter record; at most half of a
+/// small lane, or a chunk of a large one, is slack.
 class LaneInput {
 public:
-    LaneInput(MemoryBudget& budget, std::uint32_t code_bytes);
+    LaneInput(MemoryBudget& budget, std::uint32_t code_bytes, const FilterLayout& layout);
 
-    /// Throws std::bad_alloc, and std::length_error beyond 2^32 - 2 rows.
-    void add(const std::uint8_t* code, RowId row);
+    /// `filters` is read if there are filter columns. Throws std::bad_alloc, and std::length_error beyond 2^32 - 2
+    /// rows.
+    void add(const std::uint8_t* code, RowId row, const std::byte* filters);
 
     std::uint32_t rows() const noexcept { return rows_; }
     std::uint32_t code_bytes() const noexcept { return code_bytes_; }
@@ -37,6 +39,14 @@ public:
         const Place p = place(row);
         return chunks_[p.chunk].ids[p.offset];
     }
+    const FilterLayout& layout() const noexcept { return layout_; }
+    /// The filter record of a row; layout().record_bytes() bytes, more than 0 of them.
+    const std::byte* filters(std::uint32_t row) const noexcept {
+        const Place p = place(row);
+        return chunks_[p.chunk].filters.data() + std::size_t{p.offset} * filter_bytes_;
+    }
+    /// Whether the column is NULL in any row.
+    bool has_null(std::uint32_t column) const noexcept { return (null_columns_ >> column & 1) != 0; }
     /// From here on code() is off limits.
     void release_codes() noexcept {
         for (Chunk& c : chunks_) c.codes = {};
@@ -46,6 +56,7 @@ private:
     struct Chunk {
         LargeArray<std::byte> codes;
         LargeArray<PackedRowId> ids;
+        LargeArray<std::byte> filters;
     };
     struct Place {
         std::size_t chunk;
@@ -71,6 +82,9 @@ private:
     MemoryBudget* budget_;
     std::uint32_t code_bytes_;
     std::uint32_t record_bytes_;
+    FilterLayout layout_;
+    std::uint32_t filter_bytes_;
+    unsigned null_columns_ = 0;
     std::uint32_t first_shift_;
     std::uint32_t last_shift_;
     std::uint32_t rows_ = 0;
@@ -78,9 +92,11 @@ private:
 };
 
 struct ShardInput::Lanes {
-    explicit Lanes(MemoryBudget& b) : budget(b) {}
+    Lanes(MemoryBudget& b, const FilterLayout& l) : budget(b), layout(l) {}
     MemoryBudget& budget;
+    FilterLayout layout;
     std::vector<std::unique_ptr<LaneInput>> by_length;  // index: code_bytes
+    std::unique_ptr<LaneInput> codeless;
     std::uint64_t rows = 0;
 };
 

@@ -1,11 +1,13 @@
-// The hash of a code's zero-padded record. Part of the shard format: the key directory and the bloom filter on disk are
-// ordered by it, so it never changes (test/engine/lookup_tables_test.cpp has known values).
+// The hash of a code's zero-padded record, and of a filter value. Part of the shard format: the key directory and the
+// bloom filters on disk are ordered by it, so it never changes (test/engine/lookup_tables_test.cpp has known values).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
+
+#include "engine/shard/filter_record.hpp"
 
 namespace nphd {
 
@@ -25,6 +27,14 @@ private:
     static constexpr std::uint64_t kFactor = 0xD6E8FEB86659FD93ull;
     std::uint64_t h_ = 0x9E3779B97F4A7C15ull;
 };
+
+/// Of a value of a filter column.
+inline std::uint64_t hash_filter_value(FilterValue value) noexcept {
+    RecordHash hash;
+    hash.add(static_cast<std::uint64_t>(value));
+    hash.add(static_cast<std::uint64_t>(value >> 64));
+    return hash.value();
+}
 
 /// `bytes` is a multiple of 8.
 inline std::uint64_t hash_record(const std::byte* record, std::uint32_t bytes) noexcept {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstring>
 #include <optional>
@@ -32,13 +33,16 @@ void for_blocks(unsigned threads, std::uint32_t n, Progress& progress, F&& f) {
 /// Makes one lane's arrays, and frees the input on the way. Bytes per row while it runs, R = record_bytes, u = distinct
 /// codes per row: 14 + R + u (R + 8) when the codes of the input are released, 14 + u (2 R + 12) while the nodes are
 /// renumbered, then 6 + u (R + 4 + 8 m) and what build_graph takes on top, which is the peak of a lane with a graph.
-/// In the end come the look-up tables, some 6 u and, for radius tables of 256 bits, 52 u more.
+/// In the end come the look-up tables, some 6 u and, for radius tables of 256 bits, 52 u more. Filter columns take
+/// their width twice while postings are collected, then once, and up to 32 for each while it is put in order.
 /// Measured with 256-bit codes, all distinct, m = 16: 100 without a graph; with one 432 at the peak and 228 in the end.
 class LaneBuilder {
 public:
-    LaneBuilder(std::unique_ptr<LaneInput> input, const ShardOptions& options, unsigned threads, MemoryBudget& budget,
-                Progress& progress)
-        : input_(std::move(input)), options_(options), threads_(threads), budget_(budget), progress_(progress) {}
+    LaneBuilder(std::unique_ptr<LaneInput> input, bool codeless, const ShardOptions& options, unsigned threads,
+                MemoryBudget& budget, Progress& progress)
+        : input_(std::move(input)), options_(options), threads_(threads), budget_(budget), progress_(progress) {
+        lane_.record.codeless = codeless ? 1 : 0;
+    }
 
     LaneData run() {
         LaneRecord& r = lane_.record;
@@ -57,6 +61,7 @@ public:
             collect_postings();
         }
         add_lookup_tables();
+        add_value_orders();
         return std::move(lane_);
     }
 
@@ -94,6 +99,7 @@ private:
             progress_.check();
             return std::memcmp(group_code(a), group_code(b), r.record_bytes) < 0;
         });
+        if (options_.sort_by_filter) sort_by_filter();
         lane_.codes = code_array();
         for_blocks(threads_, r.nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
             for (std::uint32_t i = from; i < to; ++i)
@@ -113,6 +119,7 @@ private:
         input_->release_codes();
         group_of_ = locality_order(RecordArray::plain(grouped.data(), r.record_bytes, r.nodes), r.code_bytes,
                                    graph_options(), threads_, budget_, progress_);
+        if (options_.sort_by_filter) sort_by_filter();
         lane_.codes = code_array();
         for_blocks(threads_, r.nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
             for (std::uint32_t i = from; i < to; ++i)
@@ -120,7 +127,41 @@ private:
         });
     }
 
-    /// Posting lists in the order of the nodes, row ids ascending; then only the final arrays are left.
+    /// Renumbers the nodes by the least value of the first filter column among their rows.
+    void sort_by_filter() {
+        const FilterLayout& layout = input_->layout();
+        if (layout.columns == 0) return;
+        struct Key {
+            FilterValue value;
+            bool null;  // in all rows; these come last
+            std::uint32_t place;
+            NodeId group;
+        };
+        const std::uint32_t nodes = lane_.record.nodes;
+        LargeArray<Key> keys(budget_, nodes);
+        for_blocks(threads_, nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
+            for (std::uint32_t i = from; i < to; ++i) {
+                const NodeId group = group_of_[i];
+                Key key{~FilterValue{0}, true, i, group};
+                for (std::uint32_t p = groups_.first[group]; p < groups_.first[group + 1]; ++p) {
+                    const std::byte* const record = input_->filters(groups_.row(p));
+                    if (filter_is_null(record, 0)) continue;
+                    key.null = false;
+                    key.value = std::min(key.value, load_filter_value(record + layout.offset(0), layout.width[0]));
+                }
+                keys[i] = key;
+            }
+        });
+        std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
+            progress_.check();
+            if (a.null != b.null) return b.null;
+            return a.value != b.value ? a.value < b.value : a.place < b.place;
+        });
+        for (std::uint32_t i = 0; i < nodes; ++i) group_of_[i] = keys[i].group;
+    }
+
+    /// Posting lists in the order of the nodes, row ids ascending, each with its filter values; then only the final
+    /// arrays are left.
     void collect_postings() {
         const LaneRecord& r = lane_.record;
         lane_.posting_offsets = LargeArray<std::uint32_t>(budget_, std::size_t{r.nodes} + 1);
@@ -131,23 +172,56 @@ private:
         }
         lane_.posting_offsets[r.nodes] = sum;
         lane_.row_ids = LargeArray<PackedRowId>(budget_, r.postings);
-        const auto ascending = [this](const PackedRowId& a, const PackedRowId& b) {
+        create_filter_columns();
+        const auto ascending = [this](std::uint64_t a, std::uint64_t b) {
             progress_.check();
-            return a.unpack() < b.unpack();
+            return row_id_of(a) < row_id_of(b);
         };
         for_blocks(threads_, r.nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
             for (std::uint32_t i = from; i < to; ++i) {
                 const NodeId group = group_of_[i];
-                PackedRowId* const begin = lane_.row_ids.data() + lane_.posting_offsets[i];
-                PackedRowId* end = begin;
-                for (std::uint32_t p = groups_.first[group]; p < groups_.first[group + 1]; ++p)
-                    *end++ = input_->row_id(groups_.row(p));
+                // Nobody else needs the group's part of the order any more.
+                std::uint64_t* const begin = groups_.order.data() + groups_.first[group];
+                std::uint64_t* const end = groups_.order.data() + groups_.first[group + 1];
                 if (!std::is_sorted(begin, end, ascending)) std::sort(begin, end, ascending);
+                std::uint32_t posting = lane_.posting_offsets[i];
+                for (const std::uint64_t* p = begin; p != end; ++p)
+                    put_posting(posting++, static_cast<std::uint32_t>(*p));
             }
         });
         groups_ = {};
         group_of_ = {};
         input_.reset();
+    }
+
+    RowId row_id_of(std::uint64_t place) const noexcept {
+        return input_->row_id(static_cast<std::uint32_t>(place)).unpack();
+    }
+
+    void create_filter_columns() {
+        const std::uint32_t postings = lane_.record.postings;
+        const FilterLayout& layout = input_->layout();
+        lane_.filters.resize(layout.columns);
+        for (std::uint32_t c = 0; c < layout.columns; ++c) {
+            lane_.filters[c].values = LargeArray<std::byte>(budget_, std::size_t{postings} * layout.width[c]);
+            if (input_->has_null(c))
+                lane_.filters[c].nulls = LargeArray<std::uint64_t>(budget_, (std::size_t{postings} + 63) / 64);
+        }
+    }
+
+    void put_posting(std::uint32_t posting, std::uint32_t row) noexcept {
+        lane_.row_ids[posting] = input_->row_id(row);
+        const FilterLayout& layout = input_->layout();
+        if (layout.columns == 0) return;
+        const std::byte* const record = input_->filters(row);
+        const std::byte* value = record + 1;
+        for (std::uint32_t c = 0; c < layout.columns; value += layout.width[c++]) {
+            LaneData::FilterColumn& column = lane_.filters[c];
+            if (!filter_is_null(record, c))
+                std::memcpy(column.values.data() + std::size_t{posting} * layout.width[c], value, layout.width[c]);
+            else  // the word may be another thread's too
+                std::atomic_ref(column.nulls[posting / 64]).fetch_or(std::uint64_t{1} << posting % 64);
+        }
     }
 
     void connect() {
@@ -199,6 +273,7 @@ private:
     /// After the graph, whose memory is free again.
     void add_lookup_tables() {
         LaneRecord& r = lane_.record;
+        if (r.codeless != 0) return;
         const RecordArray codes = RecordArray::plain(lane_.codes.data(), r.record_bytes, r.nodes);
         if (r.nodes >= options_.directory_threshold)
             lane_.directory = build_key_directory(codes, threads_, budget_, progress_);
@@ -208,6 +283,29 @@ private:
         lane_.radius = build_radius_tables(codes, shape, threads_, budget_, progress_);
         r.chunks = shape.chunks;
         r.chunk_bits = shape.chunk_bits;
+    }
+
+    /// After the graph too.
+    void add_value_orders() {
+        const LaneRecord& r = lane_.record;
+        if (lane_.filters.empty() || r.postings < options_.value_order_threshold) return;
+        progress_.begin(Progress::look_up, std::uint64_t{r.postings} * lane_.filters.size());
+        parallel_for(threads_, lane_.filters.size(), [&](std::size_t c) {
+            LaneData::FilterColumn& column = lane_.filters[c];
+            const auto width = static_cast<std::uint32_t>(column.values.size() / r.postings);
+            FilterColumnView view;
+            view.values = RecordArray::plain(column.values.data(), width, r.postings);
+            view.nulls = RecordArray::plain(column.nulls.data(), sizeof(std::uint64_t),
+                                            static_cast<std::uint32_t>(column.nulls.size()));
+            column.order = build_value_order(view, r.postings, budget_, progress_);
+        });
+        if (r.postings == r.nodes) return;
+        lane_.posting_nodes = PackedNodeIds(budget_, r.postings, node_id_bytes(r.nodes));
+        for_blocks(threads_, r.nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
+            for (NodeId node = from; node < to; ++node)
+                for (std::uint32_t p = lane_.posting_offsets[node]; p < lane_.posting_offsets[node + 1]; ++p)
+                    lane_.posting_nodes.set(p, node);
+        });
     }
 
     std::unique_ptr<LaneInput> input_;
@@ -248,13 +346,16 @@ struct ShardBuild::State {
             return ra != rb ? ra > rb : a < b;
         });
         std::vector<LaneData> lanes;
-        lanes.reserve(order.size());
+        lanes.reserve(order.size() + 1);
         for (const std::size_t i : order)
-            lanes.push_back(LaneBuilder(std::move(by_length[i]), options, threads, budget, progress).run());
-        input.reset();
+            lanes.push_back(LaneBuilder(std::move(by_length[i]), false, options, threads, budget, progress).run());
         std::sort(lanes.begin(), lanes.end(),
                   [](const LaneData& a, const LaneData& b) { return a.record.code_bytes < b.record.code_bytes; });
-        layout.emplace(std::move(lanes), options.metric, options.seed);
+        if (auto& codeless = input->lanes_->codeless)
+            lanes.push_back(LaneBuilder(std::move(codeless), true, options, threads, budget, progress).run());
+        const FilterLayout filters = input->lanes_->layout;
+        input.reset();
+        layout.emplace(std::move(lanes), options.metric, filters, options.seed);
         const ShardHeader& h = layout->header();
         summary = {h.pages, h.lanes, h.nodes, h.postings};
         progress.begin(Progress::done_building, 0);

@@ -25,19 +25,27 @@ struct ShardOptions {
     // Radius tables (not for Jaccard): of lanes with at least so many distinct codes, over the first bits of a code.
     std::uint32_t radius_threshold = 65536;
     std::uint32_t radius_bits = 256;  // 0: none
+    // Lanes with fewer postings have no value orders of their filter columns: they are read through.
+    std::uint32_t value_order_threshold = 1024;
+    // The nodes in the order of the least value of the first filter column that one of their rows has (NULL last), and
+    // by locality where it is the same: rows with one value come to lie side by side.
+    bool sort_by_filter = false;
     std::uint64_t seed = 1;
 };
 
 /// Collects what a shard is made of, one packed array per code length.
 class ShardInput {
 public:
-    explicit ShardInput(MemoryBudget&);
+    explicit ShardInput(MemoryBudget&, const FilterLayout& filters = {});
     ~ShardInput();
     ShardInput(const ShardInput&) = delete;
     ShardInput& operator=(const ShardInput&) = delete;
 
-    /// code.size() <= kMaxCodeBytes. Throws std::bad_alloc, and std::length_error beyond 2^32 - 2 rows of one length.
-    void add(std::span<const std::uint8_t> code, RowId row);
+    /// code.size() <= kMaxCodeBytes; `filters`: the row's record of filter values, layout.record_bytes() long. Throws
+    /// std::bad_alloc, and std::length_error beyond 2^32 - 2 rows of one length.
+    void add(std::span<const std::uint8_t> code, RowId row, const std::byte* filters = nullptr);
+    /// A row whose code is NULL.
+    void add_codeless(RowId row, const std::byte* filters = nullptr);
     std::uint64_t rows() const noexcept;
 
 private:

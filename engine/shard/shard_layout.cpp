@@ -8,11 +8,13 @@
 
 namespace nphd {
 
-ShardLayout::ShardLayout(std::vector<LaneData> lanes, Metric metric, std::uint64_t seed) : lanes_(std::move(lanes)) {
+ShardLayout::ShardLayout(std::vector<LaneData> lanes, Metric metric, const FilterLayout& filters, std::uint64_t seed)
+    : lanes_(std::move(lanes)) {
     header_.magic = kShardMagic;
     header_.format = kShardFormat;
     header_.metric = static_cast<std::uint8_t>(metric);
     header_.seed = seed;
+    header_.filters = filters;
 
     std::size_t sections = 0;
     for (const LaneData& lane : lanes_) sections += lane.sections();
@@ -26,7 +28,7 @@ ShardLayout::ShardLayout(std::vector<LaneData> lanes, Metric metric, std::uint64
         add_run(PageKind::shard_sections, sizeof(SectionRecord), sections, section_table_.data()).first_page;
     for (LaneData& lane : lanes_) {
         lane.record.posting_base = header_.postings;
-        header_.nodes += lane.record.nodes;
+        if (lane.record.codeless == 0) header_.nodes += lane.record.nodes;
         header_.postings += lane.record.postings;
         add_lane_sections(lane);
         lane_table_.push_back(lane.record);
@@ -54,6 +56,7 @@ void ShardLayout::add_lane_sections(LaneData& lane) {
                 lane.posting_offsets.data());
     add_section(SectionKind::postings, 0, sizeof(PackedRowId), r.postings, lane.row_ids.data());
     add_lookup_sections(lane);
+    add_filter_sections(lane);
     lane.record.first_section = first_section;
     lane.record.sections = static_cast<std::uint32_t>(section_table_.size()) - first_section;
 }
@@ -71,6 +74,24 @@ void ShardLayout::add_lookup_sections(const LaneData& lane) {
         add_section(SectionKind::radius_nodes, 0, t.nodes.id_bytes(), std::uint64_t{t.shape.chunks} * lane.record.nodes,
                     t.nodes.data());
     }
+}
+
+void ShardLayout::add_filter_sections(const LaneData& lane) {
+    const std::uint32_t postings = lane.record.postings;
+    for (std::uint32_t c = 0; c < lane.filters.size(); ++c) {
+        const LaneData::FilterColumn& column = lane.filters[c];
+        const ValueOrder& order = column.order;
+        add_section(SectionKind::filter_column, c, header_.filters.width[c], postings, column.values.data());
+        if (column.nulls.size() != 0)
+            add_section(SectionKind::filter_nulls, c, sizeof(std::uint64_t), column.nulls.size(), column.nulls.data());
+        if (order.bloom.size() == 0) continue;
+        add_section(SectionKind::value_bloom, c, kBloomBlockBytes, order.bloom_blocks, order.bloom.data());
+        add_section(SectionKind::value_fences, c, header_.filters.width[c], fences_of(order.places),
+                    order.fences.data());
+        add_section(SectionKind::value_order, c, node_id_bytes(postings), order.places, order.postings.data());
+    }
+    if (lane.posting_nodes.id_bytes() != 0)
+        add_section(SectionKind::posting_nodes, 0, lane.posting_nodes.id_bytes(), postings, lane.posting_nodes.data());
 }
 
 void ShardLayout::add_section(SectionKind kind, std::uint32_t argument, std::uint32_t record_bytes,

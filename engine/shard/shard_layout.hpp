@@ -7,6 +7,7 @@
 #include "engine/shard/format.hpp"
 #include "engine/shard/lookup_tables.hpp"
 #include "engine/shard/shard_build.hpp"
+#include "engine/shard/value_order.hpp"
 
 namespace nphd {
 
@@ -24,10 +25,20 @@ struct LaneData {
     std::vector<Level> levels;
     KeyDirectory directory;
     RadiusTables radius;
+    struct FilterColumn {
+        LargeArray<std::byte> values;
+        LargeArray<std::uint64_t> nulls;  // empty: nothing is NULL
+        ValueOrder order;                 // no bloom filter: none
+    };
+    std::vector<FilterColumn> filters;
+    PackedNodeIds posting_nodes;  // empty: none
 
     std::size_t sections() const noexcept {
-        return 3 + (record.degree != 0 ? 1 : 0) + 2 * levels.size() + (directory.starts.size() != 0 ? 3 : 0) +
-               (radius.shape.chunks != 0 ? 2 : 0);
+        std::size_t n = 3 + (record.degree != 0 ? 1 : 0) + 2 * levels.size() + (directory.starts.size() != 0 ? 3 : 0) +
+                        (radius.shape.chunks != 0 ? 2 : 0) + (posting_nodes.id_bytes() != 0 ? 1 : 0);
+        for (const FilterColumn& column : filters)
+            n += 1 + (column.nulls.size() != 0 ? 1 : 0) + (column.order.bloom.size() != 0 ? 3 : 0);
+        return n;
     }
 };
 
@@ -36,8 +47,9 @@ class ShardLayout {
 public:
     ShardLayout(const ShardLayout&) = delete;
     ShardLayout& operator=(const ShardLayout&) = delete;
-    /// Lanes ascending by code_bytes. Throws std::length_error when page numbers would not fit 32 bits.
-    ShardLayout(std::vector<LaneData> lanes, Metric metric, std::uint64_t seed);
+    /// Lanes ascending by code_bytes, that of rows without a code last. Throws std::length_error when page numbers
+    /// would not fit 32 bits.
+    ShardLayout(std::vector<LaneData> lanes, Metric metric, const FilterLayout& filters, std::uint64_t seed);
 
     const ShardHeader& header() const noexcept { return header_; }
     /// As ShardBuild::fill_page.
@@ -59,6 +71,7 @@ private:
                      const void* data);
     void add_lane_sections(LaneData& lane);
     void add_lookup_sections(const LaneData& lane);
+    void add_filter_sections(const LaneData& lane);
 
     ShardHeader header_{};
     std::vector<LaneData> lanes_;

@@ -30,17 +30,24 @@ public:
         lane_table_ = table(PageKind::shard_lanes, header_.lane_table_page, sizeof(LaneRecord), header_.lanes);
         section_table_ =
             table(PageKind::shard_sections, header_.section_table_page, sizeof(SectionRecord), header_.sections);
+        out.filters = header_.filters;
         out.lanes.clear();
         out.lanes.reserve(header_.lanes);
+        out.codeless = {};
         std::uint64_t nodes = 0, postings = 0;
         for (std::uint32_t i = 0; i < header_.lanes; ++i) {
             at_page_ = header_.lane_table_page + i / RecordArray::records_per_page(sizeof(LaneRecord));
             const auto r = lane_table_.value<LaneRecord>(i);
-            require(out.lanes.empty() || out.lanes.back().code_bytes < r.code_bytes, "lanes are out of order");
             require(r.posting_base == postings, "posting numbers of the lanes do not add up");
+            postings += r.postings;
+            if (r.codeless != 0) {
+                require(i + 1 == header_.lanes, "lanes are out of order");
+                out.codeless = open_lane(r);
+                continue;
+            }
+            require(out.lanes.empty() || out.lanes.back().code_bytes < r.code_bytes, "lanes are out of order");
             out.lanes.push_back(open_lane(r));
             nodes += r.nodes;
-            postings += r.postings;
         }
         at_page_ = 0;
         require(nodes == header_.nodes && postings == header_.postings, "counts of the lanes do not add up");
@@ -69,7 +76,8 @@ private:
         require(header_.magic == kShardMagic && header_.format == kShardFormat, "unknown shard format");
         require(header_.metric >= 1 && header_.metric <= 3, "unknown metric");
         require(header_.pages >= 1 && header_.pages <= n_pages_, "shard is longer than its extents");
-        require(header_.lanes <= kMaxCodeBytes + 1, "too many lanes");
+        require(header_.filters.valid(), "impossible filter columns");
+        require(header_.lanes <= kMaxCodeBytes + 2, "too many lanes");
     }
 
     /// An array on whole pages, its first and last page looked at.
@@ -110,6 +118,8 @@ private:
             require(std::uint64_t{r.chunks} * r.chunk_bits <= std::uint64_t{r.code_bytes} * 8,
                     "chunks beyond the end of the codes");
         }
+        require(r.codeless == 0 || (r.codeless == 1 && r.code_bytes == 0 && r.nodes == 1 && r.degree == 0),
+                "a lane of rows without a code that has codes");
         require(std::uint64_t{r.first_section} + r.sections <= header_.sections, "sections outside of their table");
     }
 
@@ -127,6 +137,7 @@ private:
         std::copy(std::begin(r.calibration), std::end(r.calibration), lane.calibration);
         lane.chunks = r.chunks;
         lane.chunk_bits = r.chunk_bits;
+        lane.filters.resize(header_.filters.columns);
         const std::uint32_t lane_page = at_page_;
         for (std::uint32_t i = 0; i < r.sections; ++i) {
             const std::uint32_t n = r.first_section + i;
@@ -142,6 +153,16 @@ private:
                     !lane.directory_starts.base == !lane.bloom.base,
                 "a part of the key directory is missing");
         require(r.chunks == 0 || (lane.chunk_starts.base && lane.chunk_nodes.base), "the radius tables are missing");
+        bool any_order = false;
+        for (const FilterColumnView& column : lane.filters) {
+            require(column.values.base, "a filter column is missing");
+            // Where all is NULL, the order has no places and its bloom filter stands alone.
+            require(column.has_order() ? column.order.base || column.nulls.base : !column.order.base,
+                    "a part of a value order is missing");
+            require(column.fences.count == fences_of(column.order.count), "fences do not fit their value order");
+            any_order |= column.has_order();
+        }
+        require(!any_order || r.postings == r.nodes || lane.posting_nodes.base, "the nodes of postings are missing");
         return lane;
     }
 
@@ -176,8 +197,37 @@ private:
             case SectionKind::radius_nodes:
                 require(r.chunks > 0, "radius tables of a lane without chunks");
                 return set(lane.chunk_nodes, s, node_id_bytes(r.nodes), std::uint64_t{r.chunks} * r.nodes);
+            case SectionKind::filter_column:
+            case SectionKind::filter_nulls:
+            case SectionKind::value_order:
+            case SectionKind::value_fences:
+            case SectionKind::value_bloom:
+                return open_filter(r, s, lane);
+            case SectionKind::posting_nodes:
+                return set(lane.posting_nodes, s, node_id_bytes(r.nodes), r.postings);
             default:
                 return;  // of a later version
+        }
+    }
+
+    void open_filter(const LaneRecord& r, const SectionRecord& s, LaneView& lane) {
+        require(s.argument < header_.filters.columns, "a filter column that the shard does not have");
+        FilterColumnView& column = lane.filters[s.argument];
+        const std::uint32_t width = header_.filters.width[s.argument];
+        switch (static_cast<SectionKind>(s.kind)) {
+            case SectionKind::filter_column:
+                return set(column.values, s, width, r.postings);
+            case SectionKind::filter_nulls:
+                return set(column.nulls, s, sizeof(std::uint64_t), (std::uint64_t{r.postings} + 63) / 64);
+            case SectionKind::value_order:
+                require(s.records <= r.postings, "a value order of more postings than there are");
+                return set(column.order, s, node_id_bytes(r.postings), s.records);
+            case SectionKind::value_fences:
+                require(s.records <= fences_of(r.postings), "more fences than places");
+                return set(column.fences, s, width, s.records);
+            default:
+                require(s.records >= 1, "a bloom filter without blocks");
+                return set(column.bloom, s, kBloomBlockBytes, s.records);
         }
     }
 

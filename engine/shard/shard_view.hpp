@@ -16,6 +16,24 @@ struct LevelView {
     RecordArray links;    // upper_degree u32
 };
 
+/// One filter column of a lane.
+struct FilterColumnView {
+    RecordArray values;
+    RecordArray nulls;  // u64 words; none: nothing is NULL
+    // Look-up by value; no records: the lane has none.
+    RecordArray order;
+    RecordArray fences;
+    RecordArray bloom;
+
+    bool has_order() const noexcept { return bloom.count != 0; }
+    FilterValue value(std::uint32_t posting) const noexcept {
+        return load_filter_value(values.at(posting), values.record_bytes);
+    }
+    bool is_null(std::uint32_t posting) const noexcept {
+        return nulls.count != 0 && (nulls.value<std::uint64_t>(posting / 64) >> posting % 64 & 1) != 0;
+    }
+};
+
 /// One lane. All arrays lie inside the shard's pages; their *contents* are unchecked, so use the checked accessors, or
 /// compare ids with `nodes` and entry numbers with that level's count.
 struct LaneView {
@@ -43,10 +61,13 @@ struct LaneView {
     std::uint32_t chunk_bits = 0;
     RecordArray chunk_starts;
     RecordArray chunk_nodes;
+    // By column; as many as ShardView::filters says.
+    std::vector<FilterColumnView> filters;
+    RecordArray posting_nodes;  // none: posting p is under node p, or the lane has no value orders
 
     bool has_graph() const noexcept { return degree != 0; }
     bool has_directory() const noexcept { return directory_starts.count != 0; }
-    /// Record i of directory_nodes or chunk_nodes, unchecked. Reads 4 bytes, which end before the page does.
+    /// Record i of an array of node ids or posting numbers, unchecked. Reads 4 bytes, which end before the page does.
     NodeId node_id(const RecordArray& ids, std::uint32_t i) const noexcept {
         const auto id = ids.value<std::uint32_t>(i);
         return ids.record_bytes == 3 ? id & 0xFFFFFF : id;
@@ -64,6 +85,21 @@ struct LaneView {
         out = {b, e};
         return b <= e && e <= postings;
     }
+    /// The node of a posting < postings, of a lane with value orders; unchecked.
+    NodeId node_of_posting(std::uint32_t posting) const noexcept {
+        return posting_nodes.count == 0 ? posting : node_id(posting_nodes, posting);
+    }
+    /// The filter values of a posting as a record, layout.record_bytes() long; the lane has the layout's columns.
+    void copy_filter_record(const FilterLayout& layout, std::uint32_t posting, std::byte* record) const noexcept {
+        if (layout.columns == 0) return;
+        std::memset(record, 0, layout.record_bytes());
+        for (std::uint32_t c = 0; c < layout.columns; ++c) {
+            if (filters[c].is_null(posting))
+                set_filter_null(record, c);
+            else
+                std::memcpy(record + layout.offset(c), filters[c].values.at(posting), layout.width[c]);
+        }
+    }
     RowId row_id(std::uint32_t posting) const noexcept { return row_ids.value<PackedRowId>(posting).unpack(); }
 };
 
@@ -71,7 +107,16 @@ struct ShardView {
     std::uint64_t nodes = 0;
     std::uint64_t postings = 0;
     Metric metric = Metric::nphd;
+    FilterLayout filters;
     std::vector<LaneView> lanes;  // ascending by code_bytes
+    LaneView codeless;            // the rows that have no code; no postings: there are none
+
+    /// Calls f for each lane that has postings, in the order of their numbers, that of rows without a code included.
+    template <class F>
+    void each_lane(F&& f) const {
+        for (const LaneView& lane : lanes) f(lane);
+        if (codeless.postings != 0) f(codeless);
+    }
 };
 
 struct ShardDamage {

@@ -2,7 +2,7 @@
 // else yet: a crash leaves files that no catalogue entry names.
 
 #include "src/am/am.hpp"
-#include "src/am/indexable.hpp"
+#include "src/am/index_row.hpp"
 #include "src/am/options.hpp"
 #include "src/faults.hpp"
 #include "src/maintenance/rebuild.hpp"
@@ -52,16 +52,14 @@ static void report_progress(const Progress& progress) {
 
 struct LoadState {
     ShardJob* job;
+    FilterLayout layout;
     double rows;
 };
 
-static void load_row(Relation, ItemPointer row, Datum* values, bool* isnull, bool, void* arg) {
+static void load_row(Relation index, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
     auto* load = static_cast<LoadState*>(arg);
-    if (isnull[0]) return;
-    Bitvec* value = bitvec_of(values[0]);
-    check_indexable(bytes_of(value));
-    shard_job_add(load->job, bytes_of(value), {ItemPointerGetBlockNumber(row), ItemPointerGetOffsetNumber(row)});
-    free_if_copy(value, values[0]);
+    with_index_row(index, load->layout, tid, values, isnull,
+                   [&](const IndexRow& row) { shard_job_add(load->job, row); });
     load->rows++;
     pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, static_cast<int64>(load->rows));
 }
@@ -78,7 +76,7 @@ IndexBuildResult* nphdbuild(Relation heap, Relation index, IndexInfo* info) {
 
     NPHD_FAULT("build.begin");
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseLoad);
-    LoadState load{shard_job_create(maintenance_work_mem), 0};
+    LoadState load{shard_job_create(maintenance_work_mem, options.filters), options.filters, 0};
     const double heap_rows = table_index_build_scan(heap, index, info, true, true, load_row, &load, nullptr);
     NPHD_FAULT("build.loaded");
     if (load.rows > 0) {

@@ -85,25 +85,54 @@ static void drop_codes_outside(ScanConditions* conditions) {
     conditions->n_balls = 0;
 }
 
-ScanConditions scan_conditions(IndexScanDesc scan, Metric metric) {
+// False: the key asks for neither NULL nor NOT NULL.
+static bool add_null_test(ScanConditions* conditions, const ScanKeyData& key) {
+    if ((key.sk_flags & SK_SEARCHNULL) != 0)
+        conditions->with_code = false;
+    else if ((key.sk_flags & SK_SEARCHNOTNULL) != 0)
+        conditions->without_code = false;
+    else
+        return false;
+    return true;
+}
+
+// The operators of a code are strict.
+static void add_code_key(ScanConditions* conditions, const ScanKeyData& key) {
+    if (add_null_test(conditions, key)) return;
+    conditions->without_code = false;
+    if ((key.sk_flags & SK_ISNULL) != 0)
+        conditions->impossible = true;
+    else if (!is_condition(key, conditions->metric))
+        conditions->recheck = true;
+    else if (key.sk_strategy == kEqualStrategy)
+        add_codes(conditions, codes_of_key(key));
+    else if ((key.sk_flags & SK_SEARCHARRAY) == 0)
+        add_ball(conditions, key.sk_argument);
+    else
+        conditions->recheck = true;
+}
+
+static void add_filters(ScanConditions* conditions, IndexScanDesc scan) {
+    if (conditions->layout.columns == 0) return;
+    const FilterConditions filters =
+        filter_conditions(scan->indexRelation, conditions->layout, scan->keyData, scan->numberOfKeys);
+    conditions->filter = filters.filter;
+    conditions->impossible |= filters.impossible;
+    conditions->recheck |= filters.recheck;
+}
+
+ScanConditions scan_conditions(IndexScanDesc scan, Metric metric, const FilterLayout& layout) {
     ScanConditions conditions{};
     conditions.metric = metric;
+    conditions.layout = layout;
+    conditions.with_code = conditions.without_code = true;
     conditions.balls = static_cast<Ball*>(palloc(sizeof(Ball) * Max(scan->numberOfKeys, 1)));
-    for (int i = 0; i < scan->numberOfKeys; ++i) {
-        const ScanKeyData& key = scan->keyData[i];
-        if ((key.sk_flags & SK_ISNULL) != 0)
-            conditions.impossible = true;
-        else if (!is_condition(key, metric))
-            conditions.recheck = true;
-        else if (key.sk_strategy == kEqualStrategy)
-            add_codes(&conditions, codes_of_key(key));
-        else if ((key.sk_flags & SK_SEARCHARRAY) == 0)
-            add_ball(&conditions, key.sk_argument);
-        else
-            conditions.recheck = true;
-    }
+    for (int i = 0; i < scan->numberOfKeys; ++i)
+        if (scan->keyData[i].sk_attno == 1) add_code_key(&conditions, scan->keyData[i]);
+    add_filters(&conditions, scan);
     if (conditions.by_code) drop_codes_outside(&conditions);
     conditions.impossible |= conditions.by_code && conditions.n_codes == 0;
+    conditions.impossible |= !conditions.with_code && !conditions.without_code;
     std::sort(conditions.balls, conditions.balls + conditions.n_balls,
               [](const Ball& a, const Ball& b) { return a.radius < b.radius; });
     return conditions;

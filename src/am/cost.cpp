@@ -27,6 +27,15 @@ static constexpr double kCandidateCodes = 10;
 static constexpr double kSkew = 4;
 static constexpr double kUsualShare = 0.06;  // of the bits, that a radius of which nothing is known takes in
 
+// A code that is gathered, for a row that a filter lets pass, lies anywhere in memory.
+static constexpr double kGatheredCodes = 10;
+
+// What a scan without a condition on the code reads, in pages, beside the rows of a B-tree on the same column: the
+// table's rows by a B-tree come in the order of the table, if values are the same, and its leaves hold values and row
+// ids together.
+static constexpr double kRowsPerPage = 200;
+static constexpr double kFilterPages = 1.5;
+
 // Between codes that are near each other and rows that are: variants often come together. Above all it decides against
 // the detour of a bitmap where the rows are few, which costs more than it saves.
 static constexpr double kCorrelation = 0.2;
@@ -108,7 +117,8 @@ static double codes_for_condition(Expr* condition, double rows, double searches)
     return kShards * kLookUpCodes * searches;
 }
 
-/// A scan starts from one condition and looks at the others of each row that it finds, so the cheapest counts.
+/// A scan starts from one condition on the code and looks at the others of each row that it finds, so the cheapest
+/// counts.
 static double codes_for_conditions(List* conditions, double rows, double searches) {
     double cheapest = rows;
     ListCell* cell;
@@ -117,27 +127,80 @@ static double codes_for_conditions(List* conditions, double rows, double searche
     return cheapest;
 }
 
+namespace {
+struct ScanConditionLists {
+    List* on_code;     // of RestrictInfo
+    List* on_filters;  // the same
+};
+}  // namespace
+
+static ScanConditionLists conditions_of(const IndexPath* path) {
+    ScanConditionLists lists{NIL, NIL};
+    ListCell* cell;
+    foreach (cell, path->indexclauses) {
+        const auto* clause = lfirst_node(IndexClause, cell);
+        List** list = clause->indexcol == 0 ? &lists.on_code : &lists.on_filters;
+        *list = list_concat(*list, clause->indexquals);
+    }
+    return lists;
+}
+
+namespace {
+/// What a scan does before and beside handing rows out.
+struct ScanEffort {
+    double codes;  // packed ones that are compared before the first row
+    double met;    // rows that are met on the way to the last one
+    double pages;  // read beyond what every scan reads
+};
+}  // namespace
+
+/// Of a scan by filters alone.
+static ScanEffort effort_of_filters(double found, double searches) {
+    return {kShards * kLookUpCodes * searches, found, kFilterPages * ceil(found / kRowsPerPage) * searches};
+}
+
+/// Of one that is ordered or has conditions on the code, of which `codes` are compared without a filter, when filters
+/// let pass the share `passing` of the rows. The codes of those are gathered, or the search goes on as without a
+/// filter, past the rows that do not pass.
+static ScanEffort effort_under_filters(double codes, double rows, double found, double passing, double searches) {
+    const double gathered = kShards * kLookUpCodes * searches + kGatheredCodes * passing * rows;
+    if (gathered < codes) return {gathered, found, 0};
+    return {codes, found / Max(passing, 1 / rows), 0};
+}
+
+static ScanEffort effort_of(PlannerInfo* root, const IndexPath* path, double found, double searches) {
+    const ScanConditionLists conditions = conditions_of(path);
+    const double rows = Max(path->indexinfo->tuples, 1.0);
+    const bool by_filters_alone = conditions.on_code == NIL && path->indexorderbys == NIL;
+    if (by_filters_alone && conditions.on_filters != NIL) return effort_of_filters(found, searches);
+    const double codes = conditions.on_code == NIL ? codes_before_first_row(rows)
+                                                   : codes_for_conditions(conditions.on_code, rows, searches);
+    if (conditions.on_filters == NIL) return {codes, found, 0};
+    const double passing = clauselist_selectivity(root, conditions.on_filters,
+                                                  static_cast<int>(path->indexinfo->rel->relid), JOIN_INNER, nullptr);
+    return effort_under_filters(codes, rows, found, passing, searches);
+}
+
 void nphdcostestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
                       Selectivity* selectivity, double* correlation, double* pages) {
     GenericCosts costs;
     memset(&costs, 0, sizeof costs);
     genericcostestimate(root, path, loop_count, &costs);
 
-    List* conditions = get_quals_from_indexclauses(path->indexclauses);
     const int orders = list_length(path->indexorderbys);
+    const bool any_condition = path->indexclauses != NIL;
     const double rows = Max(path->indexinfo->tuples, 1.0);
     const double searches = Max(costs.num_sa_scans, 1.0);
-    const double codes =
-        conditions == NIL ? codes_before_first_row(rows) : codes_for_conditions(conditions, rows, searches);
-    const double found = conditions == NIL ? rows : Min(rows, costs.numIndexTuples * searches);
+    const double found = any_condition ? Min(rows, costs.numIndexTuples * searches) : rows;
+    const ScanEffort effort = effort_of(root, path, found, searches);
     const double pages_read =
-        index_pages_fetched(loop_count, path->indexinfo->pages, path->indexinfo->pages, root) / loop_count;
+        index_pages_fetched(loop_count, path->indexinfo->pages, path->indexinfo->pages, root) / loop_count +
+        effort.pages;
 
-    *startup = codes * kPackedCodeCost * cpu_operator_cost + pages_read * costs.spc_random_page_cost;
-    *total = *startup + found * (cpu_index_tuple_cost + cpu_operator_cost);
-    // With neither a condition nor one distance to order by, the index has nothing to offer, and it lacks the rows
-    // whose code is NULL.
-    if (orders > 1 || (orders == 0 && conditions == NIL)) forbid_path(path, startup, total);
+    *startup = effort.codes * kPackedCodeCost * cpu_operator_cost + pages_read * costs.spc_random_page_cost;
+    *total = *startup + effort.met * (cpu_index_tuple_cost + cpu_operator_cost);
+    // With neither a condition nor one distance to order by, the index has nothing to offer.
+    if (orders > 1 || (orders == 0 && !any_condition)) forbid_path(path, startup, total);
     *selectivity = costs.indexSelectivity;
     *correlation = kCorrelation;
     *pages = path->indexinfo->pages;

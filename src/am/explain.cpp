@@ -36,6 +36,7 @@ static void show_line(const ScanAccount& account, ExplainState* es) {
     append_lanes(&line, account.lanes[LaneAccount::graph], "walked");
     append_lanes(&line, account.lanes[LaneAccount::graph_scan], "walked and scanned");
     append_lanes(&line, account.lanes[LaneAccount::scan], "scanned");
+    append_lanes(&line, account.lanes[LaneAccount::gather], "gathered");
     append_lanes(&line, account.whole_lanes, "returned whole");
     if (line.len == 0) appendStringInfoString(&line, "none searched");
     appendStringInfo(&line,
@@ -51,6 +52,7 @@ static void show_properties(const ScanAccount& account, ExplainState* es) {
     ExplainPropertyUInteger("Lanes Walked", nullptr, account.lanes[LaneAccount::graph], es);
     ExplainPropertyUInteger("Lanes Walked And Scanned", nullptr, account.lanes[LaneAccount::graph_scan], es);
     ExplainPropertyUInteger("Lanes Scanned", nullptr, account.lanes[LaneAccount::scan], es);
+    ExplainPropertyUInteger("Lanes Gathered", nullptr, account.lanes[LaneAccount::gather], es);
     ExplainPropertyUInteger("Lanes Returned Whole", nullptr, account.whole_lanes, es);
     ExplainPropertyUInteger("Distances", nullptr, account.distances, es);
     ExplainPropertyUInteger("Nodes Expanded", nullptr, account.expanded, es);

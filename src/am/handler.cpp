@@ -8,10 +8,10 @@ NPHD_FUNCTION(nphd_handler) {
     am->amstrategies = nphd::kStrategies;
     am->amsupport = 0;
     am->amcanorderbyop = true;
-    // A scan needs no condition. NULL codes are not in the index; the cost estimate keeps it from scans that want all
-    // rows.
+    am->amcanmulticol = true;
     am->amoptionalkey = true;
     am->amsearcharray = true;
+    am->amsearchnulls = true;
     am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
     am->amkeytype = InvalidOid;
 

@@ -1,18 +1,16 @@
 #include "src/am/am.hpp"
-#include "src/am/indexable.hpp"
+#include "src/am/index_row.hpp"
 #include "src/maintenance/background.hpp"
 #include "src/storage/pending.hpp"
 
 namespace nphd {
 
-bool nphdinsert(Relation index, Datum* values, bool* isnull, ItemPointer row, Relation, IndexUniqueCheck, bool,
+bool nphdinsert(Relation index, Datum* values, bool* isnull, ItemPointer tid, Relation, IndexUniqueCheck, bool,
                 IndexInfo*) {
-    if (isnull[0]) return false;
-    Bitvec* value = bitvec_of(values[0]);
-    check_indexable(bytes_of(value));
-    const uint32 pages = pending_append(index, row, bytes_of(value));
+    uint32 pages = 0;
+    with_index_row(index, filter_layout(index), tid, values, isnull,
+                   [&](const IndexRow& row) { pages = pending_append(index, row); });
     if (pages > 0) background_start_if_due(index, pages);
-    free_if_copy(value, values[0]);
     return false;
 }
 

@@ -38,6 +38,8 @@ static const char* way_name(LaneAccount::Way way) {
             return "graph, then scan";
         case LaneAccount::scan:
             return "scan";
+        case LaneAccount::gather:
+            return "gather";
     }
     return "unknown";
 }
@@ -51,7 +53,7 @@ static void put_lanes(ReturnSetInfo* result) {
                           Int64GetDatum(static_cast<int64>(lane.account.distances)),
                           Int64GetDatum(static_cast<int64>(lane.account.expanded)),
                           Int64GetDatum(static_cast<int64>(lane.rows))};
-        bool nulls[lengthof(values)] = {};
+        bool nulls[lengthof(values)] = {false, false, lane.codeless};
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     Datum pending[] = {ObjectIdGetDatum(last_scan.index),

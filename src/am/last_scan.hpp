@@ -8,7 +8,8 @@
 namespace nphd {
 
 struct LastScanLane {
-    uint64 shard;  // its generation
+    uint64 shard;   // its generation
+    bool codeless;  // the rows without a code
     uint32 code_bytes;
     uint64 rows;  // found
     LaneAccount account;

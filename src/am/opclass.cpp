@@ -1,5 +1,8 @@
 #include "src/am/opclass.hpp"
 
+#include "src/am/filter_columns.hpp"
+#include "src/am/filter_types.hpp"
+
 extern "C" {
 Datum bitvec_nphd_distance(PG_FUNCTION_ARGS);
 Datum bitvec_hamming_distance(PG_FUNCTION_ARGS);
@@ -94,24 +97,57 @@ static const char* fault_of(Form_pg_amop op, std::optional<Metric> metric) {
     }
 }
 
+/// What is wrong with an operator of a family for filter columns, or null.
+static const char* filter_fault_of(Form_pg_amop op) {
+    const Oid function = get_opcode(op->amopopr);
+    if (op->amoppurpose == AMOP_ORDER ||
+        !is_filter_function(function, op->amoplefttype, op->amoprighttype, op->amopstrategy))
+        return "contains an operator that is not what the B-tree operator family of its type has";
+    return nullptr;
+}
+
+/// The first fault in a family by fault_of(operator), or null.
+template <class FaultOf>
+static const char* family_fault(Oid family, FaultOf&& fault_of) {
+    CatCList* operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
+    const char* fault = nullptr;
+    for (int i = 0; i < operators->n_members && fault == nullptr; ++i) fault = fault_of(member(operators, i));
+    ReleaseCatCacheList(operators);
+    return fault;
+}
+
+static void refuse(Relation index, int column, const char* fault) {
+    if (fault == nullptr) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg("the operator class of column %d of index \"%s\" %s",
+                                                                column, RelationGetRelationName(index), fault)));
+}
+
 Metric index_metric(Relation index) {
     const Oid family = index->rd_opfamily[0];
     const std::optional<Metric> metric = family_metric(family, index->rd_opcintype[0]);
     if (!metric.has_value())
         ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-                        errmsg("the operator class of index \"%s\" has no distance operator of type bitvec",
-                               RelationGetRelationName(index))));
-    CatCList* operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
-    const char* fault = nullptr;
-    for (int i = 0; i < operators->n_members && fault == nullptr; ++i) fault = fault_of(member(operators, i), metric);
-    ReleaseCatCacheList(operators);
-    if (fault != nullptr)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-                        errmsg("the operator class of index \"%s\" %s", RelationGetRelationName(index), fault)));
+                        errmsg("the operator class of column 1 of index \"%s\" has no distance operator of type bitvec",
+                               RelationGetRelationName(index)),
+                        errhint("The code comes first, columns to filter by after it.")));
+    refuse(index, 1, family_fault(family, [&](Form_pg_amop op) { return fault_of(op, metric); }));
     return *metric;
 }
 
+void check_filter_classes(Relation index) {
+    for (int i = 1; i < IndexRelationGetNumberOfKeyAttributes(index); ++i)
+        refuse(index, i + 1, family_fault(index->rd_opfamily[i], filter_fault_of));
+}
+
+static bool valid_filter_operators(const char* opclass, Oid family) {
+    const char* fault = family_fault(family, filter_fault_of);
+    if (fault != nullptr) complain(opclass, fault);
+    return fault == nullptr;
+}
+
 static bool valid_operators(const char* opclass, Oid family, Oid type) {
+    if (filter_type(type) != nullptr) return valid_filter_operators(opclass, family);
     const std::optional<Metric> metric = family_metric(family, type);
     CatCList* operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
     bool found = false, good = true;

@@ -1,5 +1,6 @@
-// What an operator class of the access method consists of: one distance operator of bitvec to order by, and for the
-// asking equality and "within a ball" of that distance.
+// What an operator class of the access method consists of. For the code, the first column: one distance operator of
+// bitvec to order by, and for the asking equality and "within a ball" of that distance. For filter columns: comparisons
+// of the type's B-tree operator family.
 #pragma once
 
 #include "src/pg.hpp"
@@ -13,11 +14,19 @@ namespace nphd {
 inline constexpr StrategyNumber kDistanceStrategy = 1;  // (bitvec, bitvec), to order by
 inline constexpr StrategyNumber kEqualStrategy = 2;     // (bitvec, bitvec)
 inline constexpr StrategyNumber kWithinStrategy = 3;    // (bitvec, bitvec_ball)
-inline constexpr StrategyNumber kStrategies = 3;
+// Of the operator classes of filter columns, which know kEqualStrategy too.
+inline constexpr StrategyNumber kLessStrategy = 4;
+inline constexpr StrategyNumber kLessEqualStrategy = 5;
+inline constexpr StrategyNumber kGreaterEqualStrategy = 6;
+inline constexpr StrategyNumber kGreaterStrategy = 7;
+inline constexpr StrategyNumber kStrategies = 7;
 
 /// What the operator class of the index measures. ERROR 42P17 when it was not made of a distance of bitvec, or has an
 /// operator that is not what its strategy stands for.
 Metric index_metric(Relation index);
+
+/// ERROR 42P17 when an operator class of a further column has an operator that is not what its strategy stands for.
+void check_filter_classes(Relation index);
 
 /// What an operator family of any access method measures for its input type; nothing if it has no distance of ours.
 std::optional<Metric> family_metric(Oid opfamily, Oid opcintype);

@@ -1,5 +1,6 @@
 #include "src/am/options.hpp"
 
+#include "src/am/filter_columns.hpp"
 #include "src/am/opclass.hpp"
 #include "src/settings.hpp"
 
@@ -15,6 +16,7 @@ struct StoredOptions {
     int ef_search;
     int radius_bits;
     bool prefix_edges;
+    bool sort_by_filter;
 };
 
 static relopt_kind options_kind;
@@ -41,6 +43,9 @@ void define_index_options() {
     add_bool_reloption(options_kind, "prefix_edges",
                        "Serve queries that are shorter than the codes (bitvec_nphd_ops only)", true,
                        AccessExclusiveLock);
+    add_bool_reloption(options_kind, "sort_by_filter",
+                       "Keep rows with the same value of the first column after the code side by side", false,
+                       AccessExclusiveLock);
 }
 
 bytea* nphdoptions(Datum reloptions, bool validate) {
@@ -57,6 +62,7 @@ bytea* nphdoptions(Datum reloptions, bool validate) {
         option("ef_search", RELOPT_TYPE_INT, offsetof(StoredOptions, ef_search)),
         option("radius_bits", RELOPT_TYPE_INT, offsetof(StoredOptions, radius_bits)),
         option("prefix_edges", RELOPT_TYPE_BOOL, offsetof(StoredOptions, prefix_edges)),
+        option("sort_by_filter", RELOPT_TYPE_BOOL, offsetof(StoredOptions, sort_by_filter)),
     };
     auto* stored = static_cast<StoredOptions*>(
         build_reloptions(reloptions, validate, options_kind, sizeof(StoredOptions), table, lengthof(table)));
@@ -76,6 +82,9 @@ IndexOptions index_options(Relation index) {
     options.ef_construction = static_cast<uint32>(stored ? stored->ef_construction : default_ef_construction);
     options.radius_bits = static_cast<uint32>(stored ? stored->radius_bits : default_radius_bits);
     options.prefix_bytes = prefix_edges ? ShardOptions{}.prefix_bytes : 0;
+    options.filters = filter_layout(index);
+    check_filter_classes(index);
+    options.sort_by_filter = stored != nullptr && stored->sort_by_filter && options.filters.columns > 0;
     return options;
 }
 

@@ -1,5 +1,5 @@
 // Rows in ascending distance: a stream of nodes merged with the pending rows. Rows that the metric cannot compare with
-// the query come first.
+// the query come first, rows without a code last.
 
 #include <algorithm>
 
@@ -27,6 +27,7 @@ void start_ordered(ScanRun* run, const NearestOptions& given) {
     options.radius = search_radius(run);
     // Balls around something else drop nodes of the stream; that nothing is missed needs a stream that misses nothing.
     options.exact |= run->conditions.n_balls > 0;
+    options.filter = run->conditions.filter;
     NearestSearch* search = &run->search->nearest;
     guarded([&] { search->reset(run->query, options); });
     for (uint32 i = 0; i < run->n_shards; ++i) {
@@ -34,11 +35,14 @@ void start_ordered(ScanRun* run, const NearestOptions& given) {
         const ShardEntry& entry = run->manifest->shards()[i];
         if (!options.exact) dead_nodes_prepare(shard, entry);
         Size base = 0;
+        if (run->conditions.without_code && shard->view->codeless.postings > 0)
+            add_lane_rows(&run->codeless_lanes, shard, shard->view->codeless);
+        if (!run->conditions.with_code) continue;
         for (const LaneView& lane : shard->view->lanes) {
             const auto dead_nodes = dead_nodes_of(shard, lane, base);
             base += dead_nodes_bytes(lane);
             if (!comparable_in(run, lane.code_bytes)) {
-                run->whole_lanes[run->n_whole_lanes++] = {shard, &lane, 0, {}};
+                add_lane_rows(&run->whole_lanes, shard, lane);
                 continue;
             }
             guarded([&] {
@@ -75,7 +79,7 @@ static NodeStep search_step(ScanRun* run, bool* sound) {
         run->node = {hit.key, search->distance(hit), false, hit.late};
     }
     *sound = rows->lane->view->posting_range(id, rows->left);
-    if (*sound) copy_postings(rows);
+    if (*sound) copy_postings(run, rows);
     return NodeStep::node;
 }
 
@@ -104,7 +108,7 @@ static RunStep next_row_of_node(ScanRun* run, RowId* out) {
         if (rows->left.begin >= rows->left.end) return RunStep::end;
         CHECK_FOR_INTERRUPTS();
         rows->n = rows->next = 0;
-        const bool readable = survives_sigbus([&] { copy_postings(rows); });
+        const bool readable = survives_sigbus([&] { copy_postings(run, rows); });
         if (!still_there(run)) return RunStep::moved;
         if (!readable || !std::all_of(rows->rows, rows->rows + rows->n, valid_row_id))
             report_unreadable(run, rows->lane->shard);
@@ -115,13 +119,25 @@ static RunStep next_row_of_node(ScanRun* run, RowId* out) {
 
 // Whether the pending row comes before the node.
 static bool precedes(const PendingHit& pending, const RunNode& node) {
+    if (pending.place == PendingHit::codeless) return false;
     if (node.late) return true;
-    if (pending.incomparable != node.incomparable) return pending.incomparable;
-    return pending.key < node.key;
+    const bool incomparable = pending.place == PendingHit::incomparable;
+    return incomparable != node.incomparable ? incomparable : pending.key < node.key;
+}
+
+static FoundRow::Order order_of(const PendingHit& pending) {
+    switch (pending.place) {
+        case PendingHit::incomparable:
+            return FoundRow::incomparable;
+        case PendingHit::codeless:
+            return FoundRow::any_order;
+        default:
+            return FoundRow::by_distance;
+    }
 }
 
 RunStep next_ordered(ScanRun* run, FoundRow* out) {
-    const RunStep whole = next_whole_lane_row(run, &out->row);
+    const RunStep whole = next_lane_row(run, &run->whole_lanes, &out->row);
     out->order = FoundRow::incomparable;
     out->recheck |= run->conditions.n_balls > 0;
     if (whole != RunStep::end) return whole;
@@ -130,11 +146,18 @@ RunStep next_ordered(ScanRun* run, FoundRow* out) {
         if (!pending_nearest_peek(&run->pending, &pending)) return RunStep::moved;
         const RunStep node = fetch_node(run);
         if (node == RunStep::moved) return node;
+        if (node == RunStep::end && (pending == nullptr || pending->place == PendingHit::codeless)) {
+            const RunStep codeless = next_lane_row(run, &run->codeless_lanes, &out->row);
+            out->order = FoundRow::any_order;
+            out->recheck = run->conditions.recheck;
+            if (codeless != RunStep::end) return codeless;
+        }
         if (pending != nullptr && (node == RunStep::end || precedes(*pending, run->node))) {
             out->row = pending->row;
-            out->order = pending->incomparable ? FoundRow::incomparable : FoundRow::by_distance;
+            out->order = order_of(*pending);
             out->distance = pending->distance;
-            out->recheck = run->conditions.recheck || (pending->incomparable && run->conditions.n_balls > 0);
+            out->recheck =
+                run->conditions.recheck || (pending->place == PendingHit::incomparable && run->conditions.n_balls > 0);
             pending_nearest_take(&run->pending);
             ++run->pending_rows;
             return RunStep::row;

@@ -18,7 +18,7 @@ static uint32 largest_batch() {
 
 // A total order: rows at one distance go by row id.
 static bool nearer(const PendingHit& a, const PendingHit& b) {
-    if (a.incomparable != b.incomparable) return a.incomparable;
+    if (a.place != b.place) return a.place < b.place;
     return a.key != b.key ? a.key < b.key : a.row < b.row;
 }
 
@@ -48,6 +48,30 @@ static void consider(PendingNearest* p, const PendingHit& hit) {
     }
 }
 
+static void consider_entry(PendingNearest* p, const PendingCursor& cursor, const PendingEntry& entry) {
+    const ScanConditions& conditions = *p->conditions;
+    if (entry.dead()) return;
+    const RowId row = entry.row.unpack();
+    if (entry.codeless()) {
+        if (conditions.without_code && satisfies_filter(conditions, entry.filters()))
+            consider(p, {0, row, 0, PendingHit::codeless});
+        return;
+    }
+    if (!conditions.with_code) return;
+    const CodeBytes code = entry.code(cursor.filter_bytes);
+    const bool judged = balls_compare(conditions, code.size());
+    if (!judged || !comparable(conditions.metric, code.size(), p->query.size())) {
+        if ((!judged || satisfies(conditions, code)) && satisfies_filter(conditions, entry.filters()))
+            consider(p, {0, row, 0, PendingHit::incomparable});
+        return;
+    }
+    // Most are too far: the exact distance and the conditions are for those that may be kept.
+    const DistanceKey key = distance_key(conditions.metric, code, p->query);
+    if (p->n == p->capacity && p->batch[0].place <= PendingHit::by_distance && key > p->batch[0].key) return;
+    if (!satisfies(conditions, code) || !satisfies_filter(conditions, entry.filters())) return;
+    consider(p, {key, row, distance(conditions.metric, code, p->query), PendingHit::by_distance});
+}
+
 // False: moved.
 static bool pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
     PGAlignedBlock page;
@@ -55,22 +79,9 @@ static bool pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
     for (;;) {
         const PageRead read = pending_next_page(&reader, page.data);
         if (read != PageRead::page) return read == PageRead::end;
-        PendingCursor cursor = pending_cursor(page.data);
-        while (const PendingEntry* entry = pending_next_entry(p->index, reader.block, &cursor)) {
-            if (entry->dead()) continue;
-            const RowId row = entry->row.unpack();
-            const Metric metric = p->conditions->metric;
-            const bool judged = balls_compare(*p->conditions, entry->code_bytes());
-            if (!judged || !comparable(metric, entry->code_bytes(), p->query.size())) {
-                if (!judged || satisfies(*p->conditions, entry->code())) consider(p, {0, row, 0, true});
-                continue;
-            }
-            // Most are too far: the exact distance and the conditions are for those that may be kept.
-            const DistanceKey key = distance_key(metric, entry->code(), p->query);
-            if (p->n == p->capacity && key > p->batch[0].key) continue;
-            if (!satisfies(*p->conditions, entry->code())) continue;
-            consider(p, {key, row, distance(metric, entry->code(), p->query), false});
-        }
+        PendingCursor cursor = pending_cursor(reader, page.data);
+        while (const PendingEntry* entry = pending_next_entry(p->index, reader.block, &cursor))
+            consider_entry(p, cursor, *entry);
     }
 }
 

@@ -14,7 +14,11 @@ struct PendingHit {
     DistanceKey key;
     RowId row;
     double distance;
-    bool incomparable;  // with the query, or with a condition; these come first
+    enum Place : int {
+        incomparable,  // with the query, or with a condition
+        by_distance,
+        codeless
+    } place;  // in ascending order
 };
 
 /// Plain data in the memory context that was current at its start.

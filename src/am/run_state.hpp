@@ -41,6 +41,16 @@ struct RowBatch {
     RowId rows[kMost];
 };
 
+/// Lanes whose rows are handed out without a look at their codes, as far as they pass the filter. Plain data, zeroed
+/// but for `lanes` and `n`.
+struct LaneRows {
+    OpenLane* lanes;
+    uint32 n, next;             // the next one to begin with
+    FilteredPostings postings;  // of the one before it
+    RowBatch rows;
+    bool exhausted;
+};
+
 /// A search of the engine, kept between scans for its buffers.
 struct EngineSearch {
     NearestSearch nearest;
@@ -83,11 +93,10 @@ struct ScanRun : OpenIndex {
     uint32 n_look_ups;
     uint32 look_up, look_up_lane;  // the next ones
 
-    // Lanes all of whose rows are handed out: those that cannot be compared with the query or a ball, or all of them.
-    OpenLane* whole_lanes;
-    uint32 n_whole_lanes;
-    uint32 whole_lane;  // the next one
-    RowBatch whole_rows;
+    // Lanes whose codes nothing is asked about: all of them, or those that cannot be compared with the query or a ball.
+    LaneRows whole_lanes;
+    // Ordered: the rows without a code, which come last.
+    LaneRows codeless_lanes;
 
     // Rows of nodes that were found.
     RowBatch rows;
@@ -122,10 +131,11 @@ inline bool comparable_in(const ScanRun* run, Size code_bytes) {
 /// Inside survives_sigbus(): looks further codes up. True: *lane and *node say which was found. False: none until now;
 /// nodes_done tells whether that was all.
 bool next_look_up(ScanRun* run, OpenLane** lane, NodeId* node, const LookUp** what);
-/// Inside survives_sigbus(): copies further living postings of the node, if there is room.
-void copy_postings(RowBatch* batch);
-/// The next row of lanes to be handed out whole; end when there is none.
-RunStep next_whole_lane_row(ScanRun* run, RowId* out);
+/// Inside survives_sigbus(): copies further living postings of the node that pass the filter, if there is room.
+void copy_postings(const ScanRun* run, RowBatch* batch);
+void add_lane_rows(LaneRows* to, CachedShard* shard, const LaneView& lane);
+/// The next row of lanes whose codes nothing is asked about; end when there is none.
+RunStep next_lane_row(ScanRun* run, LaneRows* from, RowId* out);
 
 void start_ordered(ScanRun* run, const NearestOptions& options);
 RunStep next_ordered(ScanRun* run, FoundRow* out);

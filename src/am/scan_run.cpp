@@ -116,26 +116,58 @@ bool next_look_up(ScanRun* run, OpenLane** lane, NodeId* node, const LookUp** wh
     return false;
 }
 
-void copy_postings(RowBatch* batch) {
+void copy_postings(const ScanRun* run, RowBatch* batch) {
+    const ScanConditions& conditions = run->conditions;
+    // Before the first node there is no lane either.
     while (batch->n < RowBatch::kMost && batch->left.begin < batch->left.end) {
+        const LaneView& lane = *batch->lane->view;
         const uint32 posting = batch->left.begin++;
-        if (posting_dead(batch->lane->shard, batch->lane->view->posting_base + posting)) continue;
-        batch->rows[batch->n++] = batch->lane->view->row_id(posting);
+        if (posting_dead(batch->lane->shard, lane.posting_base + posting)) continue;
+        if (conditions.on_filters() && !conditions.filter.matches(lane, posting)) continue;
+        batch->rows[batch->n++] = lane.row_id(posting);
         ++batch->lane->rows;
     }
 }
 
-RunStep next_whole_lane_row(ScanRun* run, RowId* out) {
-    RowBatch* batch = &run->whole_rows;
-    while (batch->next == batch->n) {
-        CHECK_FOR_INTERRUPTS();
-        if (batch->left.begin >= batch->left.end) {
-            if (run->whole_lane == run->n_whole_lanes) return RunStep::end;
-            batch->lane = &run->whole_lanes[run->whole_lane++];
-            batch->left = {0, batch->lane->view->postings};
+void add_lane_rows(LaneRows* to, CachedShard* shard, const LaneView& lane) {
+    to->lanes[to->n++] = {shard, &lane, 0, {}};
+}
+
+// Inside survives_sigbus(): begins with the next lane.
+static void begin_lane(const ScanRun* run, LaneRows* from) {
+    OpenLane* lane = &from->lanes[from->next++];
+    from->rows.lane = lane;
+    from->postings.start(*lane->view, run->conditions.filter);
+    if (run->conditions.on_filters())
+        lane->account.way = from->postings.by_value() ? LaneAccount::look_up : LaneAccount::scan;
+}
+
+// Inside survives_sigbus(): living rows of one lane; none: none until now, and at all if exhausted.
+static void collect_lane_rows(const ScanRun* run, LaneRows* from) {
+    static constexpr int kMostSteps = 1024;
+    RowBatch* batch = &from->rows;
+    batch->n = batch->next = 0;
+    for (int step = 0; step < kMostSteps && batch->n == 0; ++step) {
+        if (batch->lane == nullptr || from->postings.done()) {
+            from->exhausted = from->next == from->n;
+            if (from->exhausted) return;
+            begin_lane(run, from);
         }
-        batch->n = batch->next = 0;
-        const bool readable = survives_sigbus([&] { copy_postings(batch); });
+        uint32 postings[RowBatch::kMost];
+        const uint32 n = from->postings.next(RowBatch::kMost, postings);
+        for (uint32 i = 0; i < n; ++i)
+            if (!posting_dead(batch->lane->shard, batch->lane->view->posting_base + postings[i]))
+                batch->rows[batch->n++] = batch->lane->view->row_id(postings[i]);
+    }
+    batch->lane->rows += batch->n;
+}
+
+RunStep next_lane_row(ScanRun* run, LaneRows* from, RowId* out) {
+    RowBatch* batch = &from->rows;
+    while (batch->next == batch->n) {
+        if (from->exhausted || from->n == 0) return RunStep::end;
+        CHECK_FOR_INTERRUPTS();
+        const bool readable = survives_sigbus([&] { collect_lane_rows(run, from); });
         if (!still_there(run)) return RunStep::moved;
         if (!readable || !std::all_of(batch->rows, batch->rows + batch->n, valid_row_id))
             report_unreadable(run, batch->lane->shard);
@@ -183,15 +215,16 @@ ScanRun* scan_run_start(IndexScanDesc scan) {
     Size lanes = 0;
     for (uint32 i = 0; i < run->n_shards; ++i) lanes += run->shards[i]->view->lanes.size();
     run->lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
-    run->whole_lanes = static_cast<OpenLane*>(palloc(lanes * sizeof(OpenLane)));
+    run->whole_lanes.lanes = static_cast<OpenLane*>(palloc((lanes + run->n_shards) * sizeof(OpenLane)));
+    run->codeless_lanes.lanes = static_cast<OpenLane*>(palloc(run->n_shards * sizeof(OpenLane)));
     run->metric = static_cast<Metric>(run->meta.options.metric);
-    run->conditions = scan_conditions(scan, run->metric);
+    run->conditions = scan_conditions(scan, run->metric, run->meta.options.filters);
     // Under a NULL query every distance is NULL: any order will do.
     run->ordered = scan->numberOfOrderBys > 0 && (scan->orderByData[0].sk_flags & SK_ISNULL) == 0;
     if (run->ordered) run->query = bytes_of(DatumGetByteaPCopy(scan->orderByData[0].sk_argument));
     if (!run->conditions.impossible) {
         if (run->conditions.by_code) list_look_ups(run);
-        if (!run->conditions.by_code && (run->ordered || run->conditions.any())) take_search(run);
+        if (!run->conditions.by_code && (run->ordered || run->conditions.on_code())) take_search(run);
         if (run->ordered)
             start_ordered(run, search_options(run->index, run->metric));
         else
@@ -217,15 +250,26 @@ static LaneAccount account_of(const ScanRun* run, uint32 lane) {
     return run->ordered ? run->search->nearest.account(lane) : run->search->within.account(lane);
 }
 
+static void record_lane(const OpenLane& lane, const LaneAccount& account) {
+    const bool codeless = lane.view == &lane.shard->view->codeless;
+    last_scan_add({lane.shard->generation, codeless, lane.view->code_bytes, lane.rows, account});
+}
+
 static void record(const ScanRun* run) {
     last_scan_begin(RelationGetRelid(run->index), run->pending_rows);
-    for (uint32 i = 0; i < run->n_lanes; ++i) {
-        const OpenLane& lane = run->lanes[i];
-        last_scan_add({lane.shard->generation, lane.view->code_bytes, lane.rows, account_of(run, i)});
-    }
-    for (uint32 i = 0; i < run->n_whole_lanes; ++i) {
-        const OpenLane& lane = run->whole_lanes[i];
-        last_scan_add({lane.shard->generation, lane.view->code_bytes, lane.rows, {}});
+    for (uint32 i = 0; i < run->n_lanes; ++i) record_lane(run->lanes[i], account_of(run, i));
+    for (const LaneRows* rows : {&run->whole_lanes, &run->codeless_lanes})
+        for (uint32 i = 0; i < rows->n; ++i) record_lane(rows->lanes[i], rows->lanes[i].account);
+}
+
+static void add_account(const LaneRows& rows, ScanAccount* sum) {
+    for (uint32 i = 0; i < rows.next; ++i) {
+        const OpenLane& lane = rows.lanes[i];
+        if (lane.account.way == LaneAccount::nothing)
+            ++sum->whole_lanes;
+        else
+            ++sum->lanes[lane.account.way];
+        sum->shard_rows += lane.rows;
     }
 }
 
@@ -238,8 +282,8 @@ void scan_run_account(const ScanRun* run, ScanAccount* sum) {
         sum->expanded += account.expanded;
         sum->shard_rows += run->lanes[i].rows;
     }
-    sum->whole_lanes += run->whole_lane;
-    for (uint32 i = 0; i < run->n_whole_lanes; ++i) sum->shard_rows += run->whole_lanes[i].rows;
+    add_account(run->whole_lanes, sum);
+    add_account(run->codeless_lanes, sum);
     sum->pending_rows += run->pending_rows;
 }
 

@@ -21,7 +21,7 @@ struct FoundRow {
     RowId row;
     enum Order : int {
         by_distance,
-        any_order,    // there is no distance: a NULL query, or none
+        any_order,    // there is no distance: a NULL query, a NULL code, or none asked for; comes last
         incomparable  // of a length that the metric cannot compare with the query: comes first
     } order;
     double distance;
@@ -39,8 +39,8 @@ void scan_run_end(ScanRun* run);
 /// What runs did, summed: a lane counts once for each run that opened it. Plain data; zeroed, it is that of no run.
 struct ScanAccount {
     uint64 runs;
-    uint64 lanes[LaneAccount::scan + 1];  // by the way that they took
-    uint64 whole_lanes;                   // whose rows were handed out without a look at the codes
+    uint64 lanes[LaneAccount::gather + 1];  // by the way that they took
+    uint64 whole_lanes;                     // whose rows were handed out without a look at the codes
     uint64 distances, expanded;
     uint64 shard_rows, pending_rows;  // found, of which the caller took as many as it wanted
 };

@@ -12,16 +12,19 @@ void start_unordered(ScanRun* run) {
     if (run->conditions.n_balls > 0) {
         const Ball& smallest = run->conditions.balls[0];
         guarded([&] {
-            run->search->within.reset(smallest.center, run->metric, smallest.radius);
+            run->search->within.reset(smallest.center, run->metric, smallest.radius, run->conditions.filter);
             run->search->hits.clear();
             run->search->next_hit = 0;
         });
     }
     for (uint32 i = 0; i < run->n_shards && !run->conditions.by_code; ++i) {
         CachedShard* shard = run->shards[i];
+        if (run->conditions.without_code && shard->view->codeless.postings > 0)
+            add_lane_rows(&run->whole_lanes, shard, shard->view->codeless);
         for (const LaneView& lane : shard->view->lanes) {
+            if (!run->conditions.with_code) continue;
             if (run->conditions.n_balls == 0 || !comparable_in(run, lane.code_bytes)) {
-                run->whole_lanes[run->n_whole_lanes++] = {shard, &lane, 0, {}};
+                add_lane_rows(&run->whole_lanes, shard, lane);
                 continue;
             }
             guarded([&] {
@@ -32,12 +35,12 @@ void start_unordered(ScanRun* run) {
             });
         }
     }
-    run->nodes_done = !run->conditions.any();
+    run->nodes_done = !run->conditions.on_code();
     // An empty page and a reader at its end: the pending rows begin with the first segment.
     run->page = static_cast<PGAlignedBlock*>(palloc0(sizeof(PGAlignedBlock)));
     reinterpret_cast<PageHeader>(run->page->data)->pd_lower = kPendingDataOffset;
-    run->cursor = pending_cursor(run->page->data);
     run->reader = pending_reader(run->index, run->meta, 0, InvalidBlockNumber);
+    run->cursor = pending_cursor(run->reader, run->page->data);
 }
 
 // Inside survives_sigbus(): the next node; false: none at the moment, and at all if nodes_done.
@@ -63,7 +66,7 @@ static bool collect_rows(ScanRun* run) {
     RowBatch* rows = &run->rows;
     rows->n = rows->next = 0;
     for (;;) {
-        copy_postings(rows);
+        copy_postings(run, rows);
         if (rows->n == RowBatch::kMost) return true;
         NodeId node = 0;
         if (!next_node(run, &node)) return true;
@@ -103,13 +106,13 @@ static RunStep next_page(ScanRun* run) {
         run->reader = pending_reader(run->index, run->meta, open ? run->meta.segment_id : segment->id,
                                      open ? run->meta.segment_head : segment->head);
     }
-    run->cursor = pending_cursor(run->page->data);
+    run->cursor = pending_cursor(run->reader, run->page->data);
     return RunStep::row;
 }
 
 RunStep next_unordered(ScanRun* run, FoundRow* out) {
     out->order = FoundRow::any_order;
-    const RunStep whole = next_whole_lane_row(run, &out->row);
+    const RunStep whole = next_lane_row(run, &run->whole_lanes, &out->row);
     if (whole != RunStep::end) {
         out->recheck |= run->conditions.n_balls > 0;
         return whole;
@@ -118,9 +121,12 @@ RunStep next_unordered(ScanRun* run, FoundRow* out) {
     if (found != RunStep::end) return found;
     for (;;) {
         while (const PendingEntry* entry = pending_next_entry(run->index, run->reader.block, &run->cursor)) {
-            if (entry->dead()) continue;
-            const bool incomparable = !comparable_in(run, entry->code_bytes());
-            if (!incomparable && run->conditions.any() && !satisfies(run->conditions, entry->code())) continue;
+            if (entry->dead() || !satisfies_filter(run->conditions, entry->filters())) continue;
+            if (!(entry->codeless() ? run->conditions.without_code : run->conditions.with_code)) continue;
+            const bool incomparable = !entry->codeless() && !comparable_in(run, entry->code_bytes());
+            if (!incomparable && run->conditions.on_code() &&
+                !satisfies(run->conditions, pending_row(run->cursor, *entry).code))
+                continue;
             out->row = entry->row.unpack();
             out->recheck |= incomparable;
             ++run->pending_rows;

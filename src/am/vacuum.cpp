@@ -43,10 +43,10 @@ List* with(List* list, uint64 number) {
     return lappend(list, copy);
 }
 
-bool any_dead(const BulkDelete* work, BlockNumber block, char* page, uint64* live) {
-    PendingCursor cursor = pending_cursor(page);
+bool any_dead(const BulkDelete* work, const PendingReader& reader, char* page, uint64* live) {
+    PendingCursor cursor = pending_cursor(reader, page);
     uint64 alive = 0;
-    while (const PendingEntry* entry = pending_next_entry(work->index, block, &cursor)) {
+    while (const PendingEntry* entry = pending_next_entry(work->index, reader.block, &cursor)) {
         if (entry->dead()) continue;
         const RowId row = entry->row.unpack();
         ItemPointerData tid;
@@ -65,7 +65,7 @@ void vacuum_segment(BulkDelete* work, const MetaPage& meta, uint64 id, BlockNumb
         vacuum_pause();
         NPHD_FAULT("vacuum.pending_page");
         // Most pages need no exclusive lock and no WAL record.
-        if (any_dead(work, reader.block, page.data, &work->live) &&
+        if (any_dead(work, reader, page.data, &work->live) &&
             !pending_mark_dead(&reader, work->dead, work->state, &work->removed, &work->live))
             break;
     }
@@ -76,7 +76,7 @@ void vacuum_segment(BulkDelete* work, const MetaPage& meta, uint64 id, BlockNumb
 const LaneView* lane_of(const CachedShard* shard, uint64 posting) {
     for (const LaneView& lane : shard->view->lanes)
         if (posting < lane.posting_base + lane.postings) return &lane;
-    return nullptr;
+    return &shard->view->codeless;
 }
 
 // Copies the row ids of postings [first, first + n) of the shard out of the mapping. False: the shard's pages have

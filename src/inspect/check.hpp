@@ -1,6 +1,7 @@
 // nphd_check(): is all of the index what it must be? What the parts of the check share.
 #pragma once
 
+#include "src/storage/index_row.hpp"
 #include "src/storage/manifest.hpp"
 
 namespace nphd {
@@ -42,7 +43,7 @@ void check_shard(Check* check, const ShardEntry& entry);
 // The row ids of all living entries, which must differ, and with `table` the codes, which must be the table's; by their
 // hashes, which are not looked at without it.
 void rows_begin(Check* check);
-uint64 rows_hash(CodeBytes code);
+uint64 rows_hash(const IndexRow& row);
 void rows_add(Check* check, RowId row, uint64 hash);
 /// Compares them with each other and with the table, unless something moved, and ends the sort.
 void rows_compare(Check* check);

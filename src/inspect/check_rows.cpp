@@ -1,15 +1,16 @@
-// Which rows the index holds: each at most once, and with `table`, those of the table under their codes.
+// Which rows the index holds: each at most once, and with `table`, those of the table under their codes and with their
+// filter values.
 //
 // Entries and rows of the table are sorted by row id, as 16 bytes in the order of their bytes (those of a uuid, for
-// which core has a comparison that is quick to sort by). A code is represented by its hash: codes that differ may be
-// taken for the same once in 2^64 cases, codes that are the same never for different ones.
+// which core has a comparison that is quick to sort by). Code and values are represented by their hash: what differs
+// may be taken for the same once in 2^64 cases, what is the same never for different.
 //
 // The table is read under a snapshot, not as it is (SnapshotAny): an index built concurrently rightly lacks rows that
 // were dead to its snapshots. An entry whose row the snapshot does not see is waiting for VACUUM; its row id cannot be
 // another row's before.
 
+#include "src/am/index_row.hpp"
 #include "src/inspect/check.hpp"
-#include "src/type/bitvec.hpp"
 
 namespace nphd {
 
@@ -20,7 +21,7 @@ struct SortedRow {
     uint8 block[4];  // most significant byte first, as in `offset`
     uint8 offset[2];
     Source source;
-    uint8 null;  // of the table: no code, so no entry
+    uint8 unused;
     uint64 hash;
 
     bool same_row(const SortedRow& o) const { return memcmp(this, &o, offsetof(SortedRow, source)) == 0; }
@@ -35,18 +36,17 @@ static_assert(sizeof(SortedRow) == UUID_LEN);
 // Of one row id.
 struct Group {
     SortedRow of_table;
-    bool in_table, other_code;
+    bool in_table, other_values;
     uint64 entries;
 };
 }  // namespace
 
-static void put(Check* check, RowId row, Source source, bool null, uint64 hash) {
+static void put(Check* check, RowId row, Source source, uint64 hash) {
     SortedRow sorted{};
     for (int i = 0; i < 4; ++i) sorted.block[i] = static_cast<uint8>(row.block >> (24 - 8 * i));
     sorted.offset[0] = static_cast<uint8>(row.offset >> 8);
     sorted.offset[1] = static_cast<uint8>(row.offset);
     sorted.source = source;
-    sorted.null = null;
     sorted.hash = hash;
     // A part of the check that ends in an error must not take the sort's files along.
     ResourceOwner owner = CurrentResourceOwner;
@@ -62,18 +62,23 @@ void rows_begin(Check* check) {
                                         nullptr, TUPLESORT_NONE);
 }
 
-uint64 rows_hash(CodeBytes code) { return hash_bytes_extended(code.data(), static_cast<int>(code.size()), 0); }
+static uint64 hash_of(std::span<const std::byte> bytes, uint64 seed) {
+    return hash_bytes_extended(reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()),
+                               seed);
+}
 
-void rows_add(Check* check, RowId row, uint64 hash) { put(check, row, Source::entry, false, hash); }
+uint64 rows_hash(const IndexRow& row) {
+    const uint64 hash = hash_of(std::as_bytes(row.code), row.codeless ? 1 : 0);
+    return row.filters.empty() ? hash : hash_of(row.filters, hash);
+}
+
+void rows_add(Check* check, RowId row, uint64 hash) { put(check, row, Source::entry, hash); }
 
 static void add_table_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
     auto* check = static_cast<Check*>(arg);
     CHECK_FOR_INTERRUPTS();
-    const RowId row{ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid)};
-    if (isnull[0]) return put(check, row, Source::table, true, 0);
-    Bitvec* value = bitvec_of(values[0]);
-    put(check, row, Source::table, false, rows_hash(bytes_of(value)));
-    free_if_copy(value, values[0]);
+    with_index_row(check->index, check->meta.options.filters, tid, values, isnull,
+                   [&](const IndexRow& row) { put(check, row.id, Source::table, rows_hash(row)); });
 }
 
 // An index that was built over broken HOT chains lacks rows that older snapshots see.
@@ -119,12 +124,14 @@ static void check_group(Check* check, const SortedRow& row, const Group& group) 
         add_error(check, InvalidBlockNumber, kNoShard, "row (%u,%u) is in the index %llu times", block, offset,
                   static_cast<unsigned long long>(group.entries));
     if (!group.in_table) return;
-    if (group.of_table.null && group.entries > 0)
-        add_error(check, InvalidBlockNumber, kNoShard, "row (%u,%u) has no code but is in the index", block, offset);
-    else if (!group.of_table.null && group.entries == 0)
+    if (group.entries == 0)
         add_error(check, InvalidBlockNumber, kNoShard, "row (%u,%u) is not in the index", block, offset);
-    else if (!group.of_table.null && group.other_code)
-        add_error(check, InvalidBlockNumber, kNoShard, "row (%u,%u) is in the index under another code", block, offset);
+    else if (group.other_values)
+        add_error(check, InvalidBlockNumber, kNoShard,
+                  check->meta.options.filters.columns == 0
+                      ? "row (%u,%u) is in the index under another code"
+                      : "row (%u,%u) is in the index under another code or with other filter values",
+                  block, offset);
 }
 
 static void compare_sorted(Check* check) {
@@ -146,7 +153,7 @@ static void compare_sorted(Check* check) {
         last = row;
         if (row.source == Source::entry) {
             group.entries++;
-            group.other_code |= group.in_table && row.hash != group.of_table.hash;
+            group.other_values |= group.in_table && row.hash != group.of_table.hash;
         } else {
             // Before the entries, for its source is less.
             group.in_table = true;

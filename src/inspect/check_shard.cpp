@@ -25,13 +25,12 @@ static void check_tombstones(Check* check, const ShardEntry& entry, const Cached
 
 static void report(Check* check, const ShardEntry& entry, const ShardFinding& found) {
     const BlockNumber block = entry.block(Min(found.page, entry.pages - 1));
+    const char* lane = found.codeless ? "rows without a code" : psprintf("codes of %u bits", found.code_bytes * 8);
     const auto count = static_cast<unsigned long long>(found.count);
     if (found.warning)
-        add_warning(check, block, entry.generation, "codes of %u bits: %s, %llu times", found.code_bytes * 8,
-                    found.what, count);
+        add_warning(check, block, entry.generation, "%s: %s, %llu times", lane, found.what, count);
     else
-        add_error(check, block, entry.generation, "codes of %u bits: %s, %llu times", found.code_bytes * 8, found.what,
-                  count);
+        add_error(check, block, entry.generation, "%s: %s, %llu times", lane, found.what, count);
 }
 
 static void delete_check(void* arg) { delete *static_cast<ShardCheck**>(arg); }
@@ -65,13 +64,15 @@ static bool check_lanes(Check* check, const ShardEntry& entry, const CachedShard
 }
 
 namespace {
-// Living postings of a lane, copied out of the mapping: codes only if they are wanted.
+// Living postings of a lane.
 struct Batch {
     static constexpr uint32 kMost = 1024;
     uint32 n;
     bool sound;
     RowId rows[kMost];
     NodeId nodes[kMost];
+    uint32 postings[kMost];
+    uint64 hashes[kMost];
 };
 
 // How far the reading of a lane came.
@@ -100,28 +101,45 @@ pg_noinline static void fill_batch(const CachedShard* shard, const LaneView& lan
             const RowId row = lane.row_id(p);
             if (!valid_row_id(row)) continue;
             batch->rows[batch->n] = row;
+            batch->postings[batch->n] = p;
             batch->nodes[batch->n++] = at->node;
         }
     }
 }
 
-// What is wrong with postings was reported before.
+pg_noinline static void hash_batch(const ShardView& shard, const LaneView& lane, Batch* batch) {
+    std::byte record[kMaxFilterRecordBytes];
+    const bool codeless = &lane == &shard.codeless;
+    for (uint32 i = 0; i < batch->n; ++i) {
+        lane.copy_filter_record(shard.filters, batch->postings[i], record);
+        batch->hashes[i] = rows_hash({batch->rows[i],
+                                      codeless,
+                                      codeless ? CodeBytes{} : lane.code(batch->nodes[i]),
+                                      {record, shard.filters.record_bytes()}});
+    }
+}
+
+// False: the shard cannot be read. What is wrong with postings was reported before.
+static bool add_rows_of_lane(Check* check, const CachedShard* shard, const LaneView& lane, Batch* batch) {
+    for (LanePosition at{0, 0}; at.node < lane.nodes;) {
+        CHECK_FOR_INTERRUPTS();
+        const bool readable = survives_sigbus([&] {
+            fill_batch(shard, lane, &at, batch);
+            if (check->table != nullptr) hash_batch(*shard->view, lane, batch);
+        });
+        if (!readable) return false;
+        for (uint32 i = 0; i < batch->n; ++i)
+            rows_add(check, batch->rows[i], check->table != nullptr ? batch->hashes[i] : 0);
+        if (!batch->sound) break;
+    }
+    return true;
+}
+
 static void add_rows(Check* check, const CachedShard* shard) {
     auto* batch = static_cast<Batch*>(palloc(sizeof(Batch)));
-    for (const LaneView& lane : shard->view->lanes)
-        for (LanePosition at{0, 0}; at.node < lane.nodes;) {
-            CHECK_FOR_INTERRUPTS();
-            if (!survives_sigbus([&] { fill_batch(shard, lane, &at, batch); })) return;
-            uint64 hash = 0;
-            for (uint32 i = 0; i < batch->n; ++i) {
-                const bool fresh = i == 0 || batch->nodes[i] != batch->nodes[i - 1];
-                if (fresh && check->table != nullptr &&
-                    !survives_sigbus([&] { hash = rows_hash(lane.code(batch->nodes[i])); }))
-                    return;
-                rows_add(check, batch->rows[i], hash);
-            }
-            if (!batch->sound) break;
-        }
+    bool readable = true;
+    shard->view->each_lane(
+        [&](const LaneView& lane) { readable = readable && add_rows_of_lane(check, shard, lane, batch); });
     pfree(batch);
 }
 
@@ -132,9 +150,10 @@ static void check_contents(Check* check, const void* arg) {
         check->moved = true;
         return;
     }
-    if (shard->view->lanes.size() != entry.lanes)
-        add_error(check, entry.block(0), entry.generation, "a shard of %zu lanes instead of %u",
-                  shard->view->lanes.size(), entry.lanes);
+    Size lanes = 0;
+    shard->view->each_lane([&](const LaneView&) { ++lanes; });
+    if (lanes != entry.lanes)
+        add_error(check, entry.block(0), entry.generation, "a shard of %zu lanes instead of %u", lanes, entry.lanes);
     check_tombstones(check, entry, shard);
     if (check_lanes(check, entry, shard)) add_rows(check, shard);
 }

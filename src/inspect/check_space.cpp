@@ -184,10 +184,12 @@ static void check_segment(Check* check, const void* arg) {
         if (read == PageRead::moved) check->moved = true;
         if (read != PageRead::page) break;
         runs_add(segment.runs, reader.block, reader.block + 1, "a pending segment");
-        PendingCursor cursor = pending_cursor(page.data);
-        while (const PendingEntry* entry = pending_next_entry(check->index, reader.block, &cursor))
-            if (!entry->dead())
-                rows_add(check, entry->row.unpack(), check->table != nullptr ? rows_hash(entry->code()) : 0);
+        PendingCursor cursor = pending_cursor(reader, page.data);
+        while (const PendingEntry* entry = pending_next_entry(check->index, reader.block, &cursor)) {
+            if (entry->dead()) continue;
+            const IndexRow row = pending_row(cursor, *entry);
+            rows_add(check, row.id, check->table != nullptr ? rows_hash(row) : 0);
+        }
     }
     if (check->moved || pages == 0) return;
     if (open && pages != meta.segment_pages)

@@ -35,7 +35,7 @@ static bool count_segment(Relation index, const MetaPage& meta, uint64 id, Block
     for (;;) {
         const PageRead read = pending_next_page(&reader, page.data);
         if (read != PageRead::page) return read == PageRead::end;
-        PendingCursor cursor = pending_cursor(page.data);
+        PendingCursor cursor = pending_cursor(reader, page.data);
         while (const PendingEntry* entry = pending_next_entry(index, reader.block, &cursor))
             ++(entry->dead() ? counts->pending_dead : counts->pending);
     }
@@ -136,13 +136,14 @@ static void put_lanes(ReturnSetInfo* result, Relation index) {
     foreach (cell, manifest.shards) {
         const auto* entry = static_cast<ShardEntry*>(lfirst(cell));
         const CachedShard* shard = shards[foreach_current_index(cell)];
-        for (const LaneView& lane : shard->view->lanes) {
+        shard->view->each_lane([&](const LaneView& lane) {
+            const bool codeless = &lane == &shard->view->codeless;
             const uint32 effort = effort_for(lane, options);
             const std::optional<double> recall = effort == kScanLane ? 1.0 : measured_recall(lane, effort);
             const Datum values[] = {
                 Int64GetDatum(static_cast<int64>(entry->generation)),
                 Int32GetDatum(static_cast<int32>(lane.code_bytes * 8)),
-                Int64GetDatum(lane.nodes),
+                Int64GetDatum(codeless ? 0 : lane.nodes),
                 Int64GetDatum(lane.postings),
                 Int64GetDatum(count_dead(shard, lane)),
                 BoolGetDatum(lane.has_graph()),
@@ -151,10 +152,11 @@ static void put_lanes(ReturnSetInfo* result, Relation index) {
                 Float8GetDatum(recall.value_or(0)),
             };
             bool nulls[lengthof(values)] = {};
+            nulls[1] = codeless;
             nulls[7] = effort == kScanLane;
-            nulls[8] = !recall.has_value();
+            nulls[8] = codeless || !recall.has_value();
             tuplestore_putvalues(result->setResult, result->setDesc, const_cast<Datum*>(values), nulls);
-        }
+        });
     }
 }
 

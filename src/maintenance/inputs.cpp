@@ -61,11 +61,11 @@ void inputs_read_segments(RebuildInputs* inputs, ShardJob* job) {
         PendingReader reader = pending_reader(inputs->index, inputs->meta, segment->id, segment->head);
         while (next_listed_page(&reader, page.data)) {
             remember_block(inputs, reader.block);
-            PendingCursor cursor = pending_cursor(page.data);
+            PendingCursor cursor = pending_cursor(reader, page.data);
             while (const PendingEntry* entry = pending_next_entry(inputs->index, reader.block, &cursor)) {
                 append_bit(&inputs->dead_entries, entry->dead());
                 if (entry->dead()) continue;
-                shard_job_add(job, entry->code(), entry->row.unpack());
+                shard_job_add(job, pending_row(cursor, *entry));
                 inputs->pending_rows++;
             }
         }
@@ -97,6 +97,8 @@ struct LanePosition {
 static bool add_postings(const CachedShard* shard, const LaneView& lane, LanePosition* at, ShardJob* job) {
     static constexpr uint32 kPostingsPerSlice = 65536;
     bool good = true;
+    std::byte record[kMaxFilterRecordBytes];
+    const std::span<const std::byte> filters(record, shard->view->filters.record_bytes());
     guarded([&] {
         const bool readable = survives_sigbus([&] {
             uint32 passed = 0;
@@ -111,7 +113,9 @@ static bool add_postings(const CachedShard* shard, const LaneView& lane, LanePos
                     const uint32 p = range.begin + at->posting;
                     if (posting_dead(shard, lane.posting_base + p)) continue;
                     good = good && valid_row_id(lane.row_id(p));
-                    shard_job_input_add(job, lane.code(at->node), lane.row_id(p));
+                    lane.copy_filter_record(shard->view->filters, p, record);
+                    const bool codeless = &lane == &shard->view->codeless;
+                    shard_job_input_add(job, {lane.row_id(p), codeless, lane.code(at->node), filters});
                 }
             }
         });
@@ -127,12 +131,13 @@ static void read_shard(RebuildInputs* inputs, const ShardEntry& entry, ShardJob*
     memcpy(bitmap, shard->tombstones, bitmap_bytes);
     inputs->dead_postings = lappend(inputs->dead_postings, bitmap);
     verify_checksums(inputs->index, entry, shard);
-    for (const LaneView& lane : shard->view->lanes)
+    shard->view->each_lane([&](const LaneView& lane) {
         for (LanePosition at{0, 0}; at.node < lane.nodes;) {
             CHECK_FOR_INTERRUPTS();
             if (!add_postings(shard, lane, &at, job))
                 report_damage(inputs->index, entry.block(0), "a shard whose postings cannot be read");
         }
+    });
 }
 
 void inputs_read_shards(RebuildInputs* inputs, ShardJob* job) {
@@ -160,7 +165,7 @@ void for_each_posting(Relation index, const ShardEntry& entry, const CachedShard
                       void (*f)(void* state, uint64 posting, RowId row), void* state) {
     static constexpr uint32 kSlice = 4096;
     auto* rows = static_cast<RowId*>(palloc(kSlice * sizeof(RowId)));
-    for (const LaneView& lane : shard->view->lanes)
+    shard->view->each_lane([&](const LaneView& lane) {
         for (uint32 first = 0; first < lane.postings; first += kSlice) {
             CHECK_FOR_INTERRUPTS();
             const uint32 n = Min(kSlice, lane.postings - first);
@@ -170,6 +175,7 @@ void for_each_posting(Relation index, const ShardEntry& entry, const CachedShard
                 report_damage(index, entry.block(0), "a shard that cannot be read");
             for (uint32 i = 0; i < n; ++i) f(state, lane.posting_base + first + i, rows[i]);
         }
+    });
     pfree(rows);
 }
 
@@ -181,7 +187,7 @@ static void add_dead_entries(const RebuildInputs& inputs, const MetaPage& meta, 
         const auto* segment = static_cast<SegmentEntry*>(lfirst(cell));
         PendingReader reader = pending_reader(inputs.index, meta, segment->id, segment->head);
         while (next_listed_page(&reader, page.data)) {
-            PendingCursor cursor = pending_cursor(page.data);
+            PendingCursor cursor = pending_cursor(reader, page.data);
             for (; const PendingEntry* entry = pending_next_entry(inputs.index, reader.block, &cursor); ordinal++)
                 if (entry->dead() && !test_bit(inputs.dead_entries.bytes, ordinal)) add_dead(dead, entry->row.unpack());
         }

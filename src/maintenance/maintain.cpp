@@ -45,7 +45,7 @@ static bool one_step(Relation index, Goal goal, const MaintenanceResources& reso
         inputs.shards = shards_to_rebuild(loads, goal, 0, false);
         if (inputs.shards == nullptr) return false;
     }
-    ShardJob* job = shard_job_create(resources.memory_kb);
+    ShardJob* job = shard_job_create(resources.memory_kb, meta.options.filters);
     if (inputs.segments != nullptr) {
         inputs_read_segments(&inputs, job);
         inputs.shards = shards_to_rebuild(loads, goal, inputs.pending_rows, true);

@@ -43,7 +43,7 @@ static int open_spill_file() {
     return fd;
 }
 
-ShardJob* shard_job_create(int memory_kb) {
+ShardJob* shard_job_create(int memory_kb, const FilterLayout& filters) {
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "nphd shard build", ALLOCSET_SMALL_SIZES);
     auto** slot = static_cast<ShardJob**>(MemoryContextAllocZero(context, sizeof(ShardJob*)));
     auto* callback =
@@ -58,18 +58,23 @@ ShardJob* shard_job_create(int memory_kb) {
     job->spill_fd = open_spill_file();
     guarded([&] {
         job->budget = std::make_unique<MemoryBudget>(static_cast<std::size_t>(memory_kb) * 1024, job->spill_fd);
-        job->input = std::make_unique<ShardInput>(*job->budget);
+        job->input = std::make_unique<ShardInput>(*job->budget, filters);
     });
     return job;
 }
 
 void shard_job_free(ShardJob* job) { MemoryContextDelete(job->context); }
 
-void shard_job_add(ShardJob* job, CodeBytes code, RowId row) {
-    guarded([&] { job->input->add(code, row); });
+void shard_job_add(ShardJob* job, const IndexRow& row) {
+    guarded([&] { shard_job_input_add(job, row); });
 }
 
-void shard_job_input_add(ShardJob* job, CodeBytes code, RowId row) { job->input->add(code, row); }
+void shard_job_input_add(ShardJob* job, const IndexRow& row) {
+    if (row.codeless)
+        job->input->add_codeless(row.id, row.filters.data());
+    else
+        job->input->add(row.code, row.id, row.filters.data());
+}
 
 uint64 shard_job_rows(const ShardJob* job) { return job->input->rows(); }
 
@@ -80,6 +85,7 @@ void shard_job_run(ShardJob* job, const IndexOptions& options, int threads, void
     shard_options.ef_construction = options.ef_construction;
     shard_options.prefix_bytes = options.prefix_bytes;
     shard_options.radius_bits = options.radius_bits;
+    shard_options.sort_by_filter = options.sort_by_filter != 0;
     guarded([&] {
         job->build = std::make_unique<ShardBuild>(std::move(job->input), shard_options, static_cast<unsigned>(threads),
                                                   *job->budget);

@@ -1,6 +1,7 @@
 // One shard in the making: engine objects that live across PostgreSQL calls, owned by a memory context.
 #pragma once
 
+#include "src/storage/index_row.hpp"
 #include "src/storage/manifest.hpp"
 
 #include "engine/shard/shard_build.hpp"
@@ -11,12 +12,13 @@ struct ShardJob;
 
 /// A job in a context of its own under CurrentMemoryContext: resetting or deleting that (also by an error) cancels the
 /// build, joins its threads and frees everything. Big arrays beyond `memory_kb` live in a temporary file.
-ShardJob* shard_job_create(int memory_kb);
+ShardJob* shard_job_create(int memory_kb, const FilterLayout& filters);
 void shard_job_free(ShardJob* job);
 
-void shard_job_add(ShardJob* job, CodeBytes code, RowId row);
+/// With a filter record as the job was created for.
+void shard_job_add(ShardJob* job, const IndexRow& row);
 /// The same for C++ code inside a guard: throws.
-void shard_job_input_add(ShardJob* job, CodeBytes code, RowId row);
+void shard_job_input_add(ShardJob* job, const IndexRow& row);
 uint64 shard_job_rows(const ShardJob* job);
 
 /// Builds on `threads` threads and waits, open to interrupts. `report` (may be null) is called now and then with the

@@ -120,9 +120,10 @@ static bool load_segment(PairRun* run, uint64 id, BlockNumber head, char* page) 
         CHECK_FOR_INTERRUPTS();
         const PageRead read = pending_next_page(&reader, page);
         if (read != PageRead::page) return read == PageRead::end;
-        PendingCursor cursor = pending_cursor(page);
+        PendingCursor cursor = pending_cursor(reader, page);
         while (const PendingEntry* entry = pending_next_entry(run->open.index, reader.block, &cursor))
-            if (!entry->dead()) guarded([&] { run->engine->pending.add(entry->code(), entry->row.unpack()); });
+            if (!entry->dead() && !entry->codeless())
+                guarded([&] { run->engine->pending.add(pending_row(cursor, *entry).code, entry->row.unpack()); });
         require_memory(run);
     }
 }

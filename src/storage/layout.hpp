@@ -33,11 +33,13 @@ struct IndexOptions {
     uint32 metric;  // Metric
     uint32 m;
     uint32 ef_construction;
-    uint32 prefix_bytes;  // 0: no prefix edges
-    uint32 radius_bits;   // leading bits of a code that radius tables cover; 0: no radius tables
-    uint32 reserved;
+    uint32 prefix_bytes;   // 0: no prefix edges
+    uint32 radius_bits;    // leading bits of a code that radius tables cover; 0: no radius tables
+    FilterLayout filters;  // the further key columns
+    uint8 sort_by_filter;
+    uint8 reserved[2];
 };
-static_assert(sizeof(IndexOptions) == 24);
+static_assert(sizeof(IndexOptions) == 32);
 
 /// Block 0. Changed under its exclusive buffer lock only, each change one WAL record.
 struct MetaPage {
@@ -70,7 +72,7 @@ struct MetaPage {
     uint64 next_generation;
 
     uint64 tombstone_epoch;  // moves whenever a tombstone or a dead mark was set
-    uint64 reserved[22];
+    uint64 reserved[21];
 };
 static_assert(sizeof(MetaPage) == 304);
 inline constexpr uint32 kMetaPageEnd = kPageDataOffset + sizeof(MetaPage);
@@ -158,20 +160,33 @@ struct PendingHeader {
 static_assert(sizeof(PendingHeader) == 16);
 inline constexpr uint32 kPendingDataOffset = kPageDataOffset + sizeof(PendingHeader);
 
-/// One inserted row, followed by the code's bytes, padded to an even length.
+/// One inserted row, followed by the record of its filter values (IndexOptions::filters), then the code's bytes, padded
+/// to an even length.
 struct PendingEntry {
     PackedRowId row;
-    uint16 length;  // of the code in bytes; kPendingDead is set once VACUUM removed the row
+    uint16 length;  // of the code in bytes, and flags
 
-    static constexpr uint16 kDead = 0x8000;
-    uint32 code_bytes() const { return length & ~kDead; }
+    static constexpr uint16 kDead = 0x8000;      // VACUUM removed the row
+    static constexpr uint16 kCodeless = 0x4000;  // the code is NULL
+    uint32 code_bytes() const { return length & ~(kDead | kCodeless); }
     bool dead() const { return (length & kDead) != 0; }
-    CodeBytes code() const { return {reinterpret_cast<const uint8*>(this + 1), code_bytes()}; }
-    static uint32 size_for(uint32 code_bytes) { return sizeof(PendingEntry) + ((code_bytes + 1) & ~1u); }
-    uint32 size() const { return size_for(code_bytes()); }
+    bool codeless() const { return (length & kCodeless) != 0; }
+    const std::byte* filters() const { return reinterpret_cast<const std::byte*>(this + 1); }
+    CodeBytes code(uint32 filter_bytes) const {
+        return {reinterpret_cast<const uint8*>(this + 1) + filter_bytes, code_bytes()};
+    }
+    static uint32 size_for(Size code_bytes, Size filter_bytes) {
+        return static_cast<uint32>(sizeof(PendingEntry) + ((filter_bytes + code_bytes + 1) & ~Size{1}));
+    }
 };
 static_assert(sizeof(PendingEntry) == 8);
-static_assert(sizeof(PendingEntry) + kMaxCodeBytes <= BLCKSZ - kPendingDataOffset);
+static_assert(kMaxCodeBytes < PendingEntry::kCodeless);
+
+/// The longest code that an index with such filter columns can hold: an entry fits into a page.
+constexpr uint32 max_code_bytes(const FilterLayout& filters) {
+    return Min(kMaxCodeBytes,
+               BLCKSZ - kPendingDataOffset - static_cast<uint32>(sizeof(PendingEntry)) - filters.record_bytes());
+}
 
 /// Tombstone pages hold bits from kPageDataOffset to the page's end, lowest bit first: bit p is posting p of the shard.
 inline constexpr uint32 kTombstonesPerPage = kPageDataBytes * 8;

@@ -58,6 +58,7 @@ static void check_meta(Relation index, Page page) {
                                RelationGetRelationName(index), meta->format_version, kFormatVersion),
                         errhint("REINDEX it, or install the library that wrote it.")));
     if (meta->crc != meta_crc(meta)) report_damage(index, kMetaBlock, "a meta page whose checksum does not match");
+    if (!meta->options.filters.valid()) report_damage(index, kMetaBlock, "impossible filter columns");
 }
 
 void meta_read(Relation index, MetaPage* out, Snapshot snapshot) {

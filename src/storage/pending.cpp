@@ -22,19 +22,21 @@ static constexpr uint32 kMaxChunkBlocks = 64;
 
 static uint32 page_end(Page page) { return reinterpret_cast<PageHeader>(page)->pd_lower; }
 
-static uint32 size_of_entry(CodeBytes code) { return PendingEntry::size_for(static_cast<uint32>(code.size())); }
+static uint32 size_of_entry(const IndexRow& row) { return PendingEntry::size_for(row.code.size(), row.filters.size()); }
 
-static void append_entry(Page page, ItemPointer row, CodeBytes code) {
+static void append_entry(Page page, const IndexRow& row) {
     auto* header = page_data<PendingHeader>(page);
     char* at = page + page_end(page);
     PendingEntry entry;
-    entry.row = PackedRowId::pack({ItemPointerGetBlockNumber(row), ItemPointerGetOffsetNumber(row)});
-    entry.length = static_cast<uint16>(code.size());
+    entry.row = PackedRowId::pack(row.id);
+    entry.length = static_cast<uint16>(row.codeless ? PendingEntry::kCodeless : row.code.size());
+    const Size filled = sizeof entry + row.filters.size() + row.code.size();
     memcpy(at, &entry, sizeof entry);
-    memcpy(at + sizeof entry, code.data(), code.size());
-    if (code.size() & 1) at[sizeof entry + code.size()] = 0;
+    if (!row.filters.empty()) memcpy(at + sizeof entry, row.filters.data(), row.filters.size());
+    if (!row.code.empty()) memcpy(at + sizeof entry + row.filters.size(), row.code.data(), row.code.size());
+    if (filled & 1) at[filled] = 0;
     header->entries++;
-    reinterpret_cast<PageHeader>(page)->pd_lower += PendingEntry::size_for(entry.length);
+    reinterpret_cast<PageHeader>(page)->pd_lower += size_of_entry(row);
 }
 
 // InvalidBlockNumber: there is none left.
@@ -56,7 +58,7 @@ static BlockNumber take_block(MetaPage* meta) {
 
 // Appends on a new page, linked to the tail unless the segment is empty. False: nothing was done, because the tail has
 // room again (another backend linked a page meanwhile), or the file had to be extended first.
-static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) {
+static bool append_on_new_page(Relation index, const IndexRow& row) {
     MetaChange change;
     meta_change_begin(index, &change);
     MetaPage* meta = change.meta;
@@ -66,7 +68,7 @@ static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) 
         tail = ReadBuffer(index, meta->segment_tail);
         LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
         check_page(index, tail, PageKind::pending, meta->incarnation, meta->segment_id, meta->segment_pages - 1);
-        if (page_end(BufferGetPage(tail)) + size_of_entry(code) <= BLCKSZ) {
+        if (page_end(BufferGetPage(tail)) + size_of_entry(row) <= BLCKSZ) {
             UnlockReleaseBuffer(tail);
             meta_change_abort(&change);
             return false;
@@ -90,7 +92,7 @@ static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) 
     Page page = meta_change_add(&change, fresh, true);
     init_page(page, PageKind::pending, meta->incarnation, meta->segment_id, meta->segment_pages, kPendingDataOffset);
     *page_data<PendingHeader>(page) = PendingHeader{InvalidBlockNumber, 0, 0, 0};
-    append_entry(page, row, code);
+    append_entry(page, row);
     if (BufferIsValid(tail))
         page_data<PendingHeader>(meta_change_add(&change, tail, false))->next = block;
     else
@@ -107,7 +109,7 @@ static bool append_on_new_page(Relation index, ItemPointer row, CodeBytes code) 
 
 enum class Append { done, no_room, moved };
 
-static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer row, CodeBytes code) {
+static Append append_on_tail(Relation index, const MetaPage& meta, const IndexRow& row) {
     if (meta.segment_tail == InvalidBlockNumber) return Append::no_room;
     Buffer tail = ReadBuffer(index, meta.segment_tail);
     LockBuffer(tail, BUFFER_LOCK_EXCLUSIVE);
@@ -122,11 +124,11 @@ static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer r
     Append result = Append::done;
     if (header->frozen || header->next != InvalidBlockNumber) {
         result = Append::moved;
-    } else if (page_end(BufferGetPage(tail)) + size_of_entry(code) > BLCKSZ) {
+    } else if (page_end(BufferGetPage(tail)) + size_of_entry(row) > BLCKSZ) {
         result = Append::no_room;
     } else {
         GenericXLogState* record = GenericXLogStart(index);
-        append_entry(GenericXLogRegisterBuffer(record, tail, 0), row, code);
+        append_entry(GenericXLogRegisterBuffer(record, tail, 0), row);
         GenericXLogFinish(record);
     }
     UnlockReleaseBuffer(tail);
@@ -134,20 +136,22 @@ static Append append_on_tail(Relation index, const MetaPage& meta, ItemPointer r
     return result;
 }
 
-uint32 pending_append(Relation index, ItemPointer row, CodeBytes code) {
+uint32 pending_append(Relation index, const IndexRow& row) {
     BlockNumber moved_from = InvalidBlockNumber;
     NPHD_FAULT("insert.append");
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         MetaPage meta;
         meta_read(index, &meta);
+        if (meta.options.filters.record_bytes() != row.filters.size())
+            report_damage(index, kMetaBlock, "a meta page with other filter columns than the index has");
         // A page stops being the tail in the very record that moves the meta page on.
         if (moved_from != InvalidBlockNumber && meta.segment_tail == moved_from)
             report_damage(index, moved_from, "a tail page that is no tail");
-        const Append result = append_on_tail(index, meta, row, code);
+        const Append result = append_on_tail(index, meta, row);
         if (result == Append::done) return 0;
         if (result == Append::moved) moved_from = meta.segment_tail;
-        if (result == Append::no_room && append_on_new_page(index, row, code)) return meta.segment_pages + 1;
+        if (result == Append::no_room && append_on_new_page(index, row)) return meta.segment_pages + 1;
     }
 }
 
@@ -193,13 +197,21 @@ PendingEntry* pending_next_entry(Relation index, BlockNumber block, PendingCurso
         return nullptr;
     }
     auto* entry = reinterpret_cast<PendingEntry*>(cursor->page + cursor->offset);
-    if (cursor->offset + sizeof(PendingEntry) > end || entry->code_bytes() > kMaxCodeBytes ||
-        cursor->offset + entry->size() > end)
+    const bool whole = cursor->offset + sizeof(PendingEntry) <= end;
+    const uint32 size = whole ? PendingEntry::size_for(entry->code_bytes(), cursor->filter_bytes) : 0;
+    if (!whole || entry->code_bytes() > kMaxCodeBytes || cursor->offset + size > end)
         report_damage(index, block, "a pending entry that leaves its page");
+    if (entry->codeless() && entry->code_bytes() != 0)
+        report_damage(index, block, "a pending entry with a code and without one");
     if (!valid_row_id(entry->row.unpack())) report_damage(index, block, "an impossible row id");
-    cursor->offset += entry->size();
+    cursor->offset += size;
     cursor->entries++;
     return entry;
+}
+
+IndexRow pending_row(const PendingCursor& cursor, const PendingEntry& entry) {
+    return {
+        entry.row.unpack(), entry.codeless(), entry.code(cursor.filter_bytes), {entry.filters(), cursor.filter_bytes}};
 }
 
 bool pending_mark_dead(const PendingReader* reader, IndexBulkDeleteCallback dead, void* state, uint64* marked,
@@ -213,7 +225,7 @@ bool pending_mark_dead(const PendingReader* reader, IndexBulkDeleteCallback dead
         return false;
     }
     GenericXLogState* record = GenericXLogStart(reader->index);
-    PendingCursor cursor = pending_cursor(GenericXLogRegisterBuffer(record, buffer, 0));
+    PendingCursor cursor = pending_cursor(*reader, GenericXLogRegisterBuffer(record, buffer, 0));
     const uint64 marked_before = *marked;
     while (PendingEntry* entry = pending_next_entry(reader->index, reader->block, &cursor)) {
         if (entry->dead()) continue;

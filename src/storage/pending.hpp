@@ -1,13 +1,14 @@
 // The pending area: chains of pages that take inserts until a fold makes a shard of them.
 #pragma once
 
+#include "src/storage/index_row.hpp"
 #include "src/storage/meta.hpp"
 
 namespace nphd {
 
-/// Appends one row to the open segment, WAL-logged. The code has at most kMaxCodeBytes bytes. Returns the segment's
-/// pages if a new one had to be linked, else 0.
-uint32 pending_append(Relation index, ItemPointer row, CodeBytes code);
+/// Appends one row to the open segment, WAL-logged. The code has at most max_code_bytes(). Returns the segment's pages
+/// if a new one had to be linked, else 0.
+uint32 pending_append(Relation index, const IndexRow& row);
 
 /// Reads a segment page by page: each call copies one page into `page` (BLCKSZ bytes, aligned) and steps to the next.
 /// Pages stay as they are but for dead marks and, in the open segment, further entries.
@@ -33,10 +34,15 @@ enum class PageRead {
 struct PendingCursor {
     char* page;
     uint32 offset;
-    uint32 entries;  // passed so far
+    uint32 entries;       // passed so far
+    uint32 filter_bytes;  // of each
 };
-inline PendingCursor pending_cursor(char* page) { return {page, kPendingDataOffset, 0}; }
+inline PendingCursor pending_cursor(const PendingReader& reader, char* page) {
+    return {page, kPendingDataOffset, 0, reader.meta->options.filters.record_bytes()};
+}
 PendingEntry* pending_next_entry(Relation index, BlockNumber block, PendingCursor* cursor);
+/// What the entry that the cursor passed last says.
+IndexRow pending_row(const PendingCursor& cursor, const PendingEntry& entry);
 
 /// Calls `dead` for every row id on the page at reader->block that carries no dead mark yet and marks those it says are
 /// dead, in one WAL record. *marked is raised by their number, *live by that of the entries left. False: the page has

@@ -139,8 +139,9 @@ static bool open_view(Relation index, const MetaPage& meta, const ShardEntry& en
             good = false;
     });
     if (good && (shard->view->postings != entry.postings || shard->view->nodes != entry.nodes ||
-                 shard->view->metric != static_cast<Metric>(meta.options.metric))) {
-        damage = {0, "a shard with other counts than the manifest's"};
+                 shard->view->metric != static_cast<Metric>(meta.options.metric) ||
+                 shard->view->filters != meta.options.filters)) {
+        damage = {0, "a shard with other counts or columns than the manifest's"};
         good = false;
     }
     if (!good) damage_unless_moved(index, meta, entry.block(Min(damage.page, entry.pages - 1)), damage.what);

@@ -94,6 +94,14 @@ TEST(RecordHash, IsFrozen) {
     EXPECT_EQ(hash(counted), 0x9976D50C207FE675ull);
 }
 
+TEST(RecordHash, OfAFilterValueIsFrozen) {
+    EXPECT_EQ(hash_filter_value(0), 0xF56A99C54BFE43E6ull);
+    EXPECT_EQ(hash_filter_value(1), 0x75B5FEB65BF552A9ull);
+    EXPECT_EQ(hash_filter_value(0xFFFFFFFF), 0x3B786EDA2B7535FEull);
+    EXPECT_EQ(hash_filter_value(FilterValue{1} << 64), 0x58A026CA4FD081C4ull);
+    EXPECT_EQ(hash_filter_value(~FilterValue{0}), 0x241622661700B234ull);
+}
+
 TEST(BloomFilter, BitsOfAKeyAreFrozen) {
     EXPECT_EQ(bloom_blocks(0), 1u);
     EXPECT_EQ(bloom_blocks(1), 1u);

@@ -1,39 +1,10 @@
 // ShardCheck finds nothing in what the builder writes, and names what was damaged.
 #include <random>
-#include <stdexcept>
-#include <string>
 
-#include "engine/shard/check_shard.hpp"
-#include "test/engine/shard_fixture.hpp"
+#include "test/engine/check_fixture.hpp"
 
 namespace nphd::test {
 namespace {
-
-constexpr std::size_t kMemory = std::size_t{1} << 20;
-
-std::vector<ShardFinding> check(const ShardView& view, const Pages& pages, std::span<const std::uint8_t> dead = {},
-                                std::size_t memory = kMemory) {
-    ShardCheck check(view, pages.data(), dead, memory);
-    std::vector<ShardFinding> findings;
-    ShardFinding finding{};
-    for (std::uint64_t steps = 0;; ++steps) {
-        if (steps > 1000000) throw std::runtime_error("no end");
-        const auto step = check.step(finding);
-        if (step == ShardCheck::Step::end) return findings;
-        if (step != ShardCheck::Step::finding) continue;
-        EXPECT_NE(finding.what, nullptr);
-        EXPECT_LT(finding.page, pages.count());
-        findings.push_back(finding);
-    }
-}
-
-std::string listed(const std::vector<ShardFinding>& findings) {
-    std::string text;
-    for (const ShardFinding& f : findings)
-        text += std::to_string(f.code_bytes) + " bytes: " + f.what + " x " + std::to_string(f.count) +
-                (f.warning ? " (warning)\n" : "\n");
-    return text;
-}
 
 Rows mixed_rows(std::uint64_t seed, std::uint32_t n) {
     TestRandom random(seed);
@@ -92,12 +63,8 @@ protected:
     const ShardView& view() const { return shard_->view; }
     /// The lane of codes of 256 bits, which has a graph with levels and row ids in lists.
     const LaneView& lane() const { return shard_->view.lanes[3]; }
-    std::uint8_t* at(const RecordArray& array, std::uint32_t i) const {
-        return shard_->pages.data() + (reinterpret_cast<const std::uint8_t*>(array.at(i)) - shard_->pages.data());
-    }
-    std::uint32_t page(const RecordArray& array, std::uint32_t i) const {
-        return static_cast<std::uint32_t>(static_cast<std::size_t>(at(array, i) - shard_->pages.data()) / kPageBytes);
-    }
+    std::uint8_t* at(const RecordArray& array, std::uint32_t i) const { return place_of(shard_->pages, array, i); }
+    std::uint32_t page(const RecordArray& array, std::uint32_t i) const { return page_of(shard_->pages, array, i); }
     template <class T>
     void set(const RecordArray& array, std::uint32_t i, T value, std::size_t offset = 0) const {
         std::memcpy(at(array, i) + offset, &value, sizeof value);

@@ -74,15 +74,19 @@ private:
 };
 
 /// The shard's pages. `budget` must outlive the call only.
-inline Pages build_pages(const Rows& rows, const ShardOptions& options, unsigned threads, MemoryBudget& budget) {
-    auto input = std::make_unique<ShardInput>(budget);
-    for (const Row& r : rows) input->add(r.code, r.id);
+inline Pages build_pages(std::unique_ptr<ShardInput> input, const ShardOptions& options, unsigned threads,
+                         MemoryBudget& budget) {
     ShardBuild build(std::move(input), options, threads, budget);
     build.start();
     build.finish();
     Pages pages(build.summary().pages);
     for (std::uint32_t p = 0; p < pages.count(); ++p) build.fill_page(p, kIncarnation, kGeneration, pages.page(p));
     return pages;
+}
+inline Pages build_pages(const Rows& rows, const ShardOptions& options, unsigned threads, MemoryBudget& budget) {
+    auto input = std::make_unique<ShardInput>(budget);
+    for (const Row& r : rows) input->add(r.code, r.id);
+    return build_pages(std::move(input), options, threads, budget);
 }
 
 /// A shard and the view of its pages.

@@ -74,6 +74,18 @@ CREATE FUNCTION uuid_to_bitvec(uuid) RETURNS bitvec
 CREATE FUNCTION bitvec_to_uuid(bitvec) RETURNS uuid
     AS 'MODULE_PATHNAME', 'bitvec_to_uuid' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
+-- Not a cast: which threshold parts the numbers is a choice.
+CREATE FUNCTION bitvec_from_floats(elements real[], threshold real DEFAULT 0) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_from_float4s' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION bitvec_from_floats(elements double precision[], threshold double precision DEFAULT 0) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_from_float8s' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION bitvec_from_floats(real[], real) IS
+    'one bit for each element, set where it is greater than the threshold, 0 unless given; a multiple of eight elements';
+COMMENT ON FUNCTION bitvec_from_floats(double precision[], double precision) IS
+    'one bit for each element, set where it is greater than the threshold, 0 unless given; a multiple of eight elements';
+
 CREATE CAST (bitvec AS bitvec) WITH FUNCTION bitvec(bitvec, integer, boolean) AS IMPLICIT;
 CREATE CAST (bytea AS bitvec) WITH FUNCTION bytea_to_bitvec(bytea) AS ASSIGNMENT;
 CREATE CAST (bitvec AS bytea) WITHOUT FUNCTION AS ASSIGNMENT;
@@ -368,6 +380,41 @@ COMMENT ON AGGREGATE bit_and(bitvec) IS 'bitwise and of all values, of equal len
 COMMENT ON AGGREGATE bit_or(bitvec) IS 'bitwise or of all values, of equal lengths';
 COMMENT ON AGGREGATE bit_xor(bitvec) IS 'bitwise exclusive or of all values, of equal lengths';
 COMMENT ON AGGREGATE bit_majority(bitvec) IS 'the bits that more than half of the values have set';
+
+-- ISCC (ISO 24138)
+--
+-- They read what iscc-core reads; what it refuses is an error (22P02).
+
+CREATE FUNCTION iscc_units(
+    iscc text,
+    OUT type text,
+    OUT main_type text,
+    OUT subtype text,
+    OUT version integer,
+    OUT bits integer,
+    OUT body bitvec
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'iscc_units' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 4;
+
+CREATE FUNCTION iscc_decode(iscc text) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'iscc_decode' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION iscc_type(iscc text) RETURNS text
+    AS 'MODULE_PATHNAME', 'iscc_type' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION iscc_encode(main_type text, subtype text, version integer, body bitvec) RETURNS text
+    AS 'MODULE_PATHNAME', 'iscc_encode' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION iscc_normalise(iscc text) RETURNS text
+    AS 'MODULE_PATHNAME', 'iscc_normalise' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION iscc_units(text) IS
+    'the units of an ISCC-CODE, a single unit, or a sequence of units, in their order; type: what only bodies of the same one are compared with';
+COMMENT ON FUNCTION iscc_decode(text) IS 'body of a single ISCC unit';
+COMMENT ON FUNCTION iscc_type(text) IS 'MainType, SubType and version of an ISCC, such as CONTENT_TEXT_V0';
+COMMENT ON FUNCTION iscc_encode(text, text, integer, bitvec) IS 'canonical text of the ISCC unit with these parts';
+COMMENT ON FUNCTION iscc_normalise(text) IS
+    'canonical text of an ISCC; a sequence of units becomes the ISCC-CODE of their first 64 bits';
 
 -- Access method
 

@@ -3,13 +3,11 @@
 // Input is strict, as bit's and uuid's: an optional prefix \x, 0x or 0X, then digits of either case and nothing else,
 // no white space. Output is lower case without prefix and depends on no setting, so a dump reads back anywhere.
 #include "src/type/bitvec.hpp"
+#include "src/type/shown_input.hpp"
 
 #include <array>
 
 namespace nphd {
-
-/// Characters of a refused input that an error message repeats.
-static constexpr int kShownInput = 64;
 
 static constexpr uint8 kNoDigit = 0xFF;
 static constexpr auto kDigitValue = [] {
@@ -35,18 +33,6 @@ static size_t count_digits(const char* text) {
     size_t n = 0;
     while (digit_value(text[n]) != kNoDigit) ++n;
     return n;
-}
-
-/// The input itself, or its beginning cut between two characters.
-static const char* shown(const char* input) {
-    const size_t length = strlen(input);
-    if (length <= kShownInput) return input;
-    return psprintf("%.*s...", pg_mbcliplen(input, kShownInput + 1, kShownInput), input);
-}
-
-/// Bytes of the character at `text`, which may be cut short.
-static int character_bytes(const char* text) {
-    return static_cast<int>(Min(strlen(text), static_cast<size_t>(pg_mblen(text))));
 }
 
 static void decode(const char* digits, uint8* out, size_t bytes) {

@@ -104,7 +104,8 @@ subtest 'objects in the way' => sub {
 		map { ("FUNCTION public.$_ RETURNS bytea LANGUAGE sql AS 'SELECT NULL::bytea'" => '42723') }
 		  'bytea_to_bitvec(bytea)', 'varbit_to_bitvec(varbit)', 'int8_to_bitvec(bigint)', 'uuid_to_bitvec(uuid)',
 		'nphd_compact(regclass, boolean)', 'nphd_index_stats(regclass)', 'nphd_index_lanes(regclass)', 'nphd_check(regclass, boolean)',
-		'nphd_recall(regclass, integer, integer)');
+		'nphd_recall(regclass, integer, integer)', 'bitvec_from_floats(real[], real)', 'bitvec_from_floats(float8[], float8)',
+		'iscc_units(text)', 'iscc_decode(text)', 'iscc_type(text)', 'iscc_normalise(text)');
 	for my $obstacle (sort keys %state_of)
 	{
 		my ($kind, $name) = $obstacle =~ /^(\w+) ([\w.]+(?:\([^)]*\))?)/;

@@ -167,7 +167,7 @@ CREATE INDEX several_nphd ON several USING nphd (code, a, b, c);
 ANALYZE several;
 EXPLAIN (COSTS OFF) SELECT id FROM several WHERE a = 3 AND b BETWEEN 2 AND 3 AND c IS NOT NULL ORDER BY code <-> 'c343309e3c9e8e67' LIMIT 5;
 SELECT filter, index_agrees('several', made_code(9, 16), filter => filter) AS agrees
-FROM unnest(ARRAY['a = 3 AND b BETWEEN 2 AND 3 AND c', 'a < 1 AND b > 9', 'a = 3 AND a = 4', 'a = 3 AND a IS NULL', 'a IN (1, 2, 3) AND a <> 2', 'a IN (1, 2) AND a IN (2, 3) AND NOT c', 'a = 70000', 'a < 70000::bigint AND b = 3',
+FROM unnest(ARRAY['a = 3 AND b BETWEEN 2 AND 3 AND c', 'a < 1 AND b > 9', 'a IN (1, 2) AND a IN (3, 4)', 'a = 3 AND a IS NULL', 'a IN (1, 2, 3) AND a <> 2', 'a IN (1, 2) AND a IN (2, 3) AND NOT c', 'a = 70000', 'a < 70000::bigint AND b = 3',
     'b = 3::smallint AND a >= ANY (''{5, 6}''::int[])', 'a > (SELECT NULL::int)']) AS filter;
 SELECT found('SELECT id FROM several WHERE a = 3 AND b = 1 AND code = ' || quote_literal(made_code(7, 16)));
 SELECT found('SELECT id FROM several WHERE a = 3 AND b = 10 AND c AND id < 1000');

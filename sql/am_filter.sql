@@ -87,6 +87,25 @@ SELECT found('SELECT id FROM images WHERE tenant_id IS NULL');
 EXPLAIN (COSTS OFF) SELECT id FROM images WHERE note = 'note 7';
 EXPLAIN (COSTS OFF) SELECT count(note) FROM images WHERE tenant_id > 0;
 
+-- An index on the code alone costs as much as long as lists are left out, and does not stand in for this one.
+CREATE INDEX images_code ON images USING nphd (code);
+EXPLAIN (COSTS OFF) SELECT id FROM images WHERE tenant_id IN (39, 40) ORDER BY code <-> 'c343309e3c9e8e67' LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM images WHERE tenant_id IN (39, 40) AND code IS NOT NULL ORDER BY code <-> 'c343309e3c9e8e67' LIMIT 10;
+DROP INDEX images_code;
+-- That there is a code costs nothing to ask, and each value of a list only what it finds.
+CREATE FUNCTION cost_of(query text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+    RETURN plan->0->'Plan'->>'Total Cost';
+END $$;
+SET enable_seqscan = off;
+SELECT cost_of('SELECT * FROM images WHERE tenant_id = 5 AND code IS NOT NULL') < 1.5 * cost_of('SELECT * FROM images WHERE tenant_id = 5') AS not_null,
+    cost_of('SELECT * FROM images WHERE tenant_id IN (2, 3, 4, 5, 6, 7, 8, 9)') < 2 * cost_of('SELECT * FROM images WHERE tenant_id BETWEEN 2 AND 9') AS list;
+RESET enable_seqscan;
+DROP FUNCTION cost_of;
+
 -- Rows without a code: they come last, and are found by what they have.
 SET enable_seqscan = off;
 SELECT id, code <-> '00' AS distance FROM images WHERE tenant_id IS NULL ORDER BY code <-> '00';

@@ -237,6 +237,19 @@ ALTER TYPE am_mood ADD VALUE 'best' AFTER 'glad';
 SELECT condition, am_agrees(condition)
 FROM unnest(ARRAY['en < ''fair''', 'en <= ''fair''', 'en > ''so so''', 'en >= ''so so''', 'en = ''worse''', 'en < ''best''', 'en BETWEEN ''sad'' AND ''so so''', 'en IN (''worse'', ''glad'')',
                   'en < ANY (ARRAY[''sad'', ''fair'']::am_mood[])', 'en IS NULL', 'te = ''wordword2''']) AS condition;
+-- A domain over it has its values.
+CREATE DOMAIN am_feeling AS am_mood;
+CREATE TABLE am_filter_feeling (code bitvec, feeling am_feeling);
+INSERT INTO am_filter_feeling SELECT made_code(i), (ARRAY['worse', 'fair', 'so so'])[i % 3 + 1]::am_mood FROM generate_series(1, 30) AS i;
+CREATE INDEX am_filter_feeling_code ON am_filter_feeling USING nphd (code, feeling);
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM am_filter_feeling WHERE feeling::am_mood < 'so so';
+SELECT count(*) FILTER (WHERE feeling::am_mood < 'so so'), (SELECT count(*) FROM am_filter_feeling WHERE feeling::am_mood < 'so so') AS by_index FROM am_filter_feeling;
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+DROP TABLE am_filter_feeling;
+DROP DOMAIN am_feeling;
 
 -- The definition of an index says all that there is to it.
 SELECT pg_get_indexdef('am_filter_2'::regclass) AS definition \gset

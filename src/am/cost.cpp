@@ -130,7 +130,7 @@ static double codes_for_conditions(List* conditions, double rows, double searche
 namespace {
 struct ScanConditionLists {
     List* on_code;     // of RestrictInfo
-    List* on_filters;  // the same
+    List* on_filters;  // the same; and whether the code is NULL
 };
 }  // namespace
 
@@ -139,7 +139,9 @@ static ScanConditionLists conditions_of(const IndexPath* path) {
     ListCell* cell;
     foreach (cell, path->indexclauses) {
         const auto* clause = lfirst_node(IndexClause, cell);
-        List** list = clause->indexcol == 0 ? &lists.on_code : &lists.on_filters;
+        // Whether there is a code says nothing about it: what a scan by such a condition does, one by a filter does.
+        const bool null_test = IsA(linitial_node(RestrictInfo, clause->indexquals)->clause, NullTest);
+        List** list = clause->indexcol == 0 && !null_test ? &lists.on_code : &lists.on_filters;
         *list = list_concat(*list, clause->indexquals);
     }
     return lists;
@@ -154,9 +156,9 @@ struct ScanEffort {
 };
 }  // namespace
 
-/// Of a scan by filters alone.
+/// Of a scan by filters alone, which finds `found` rows in all.
 static ScanEffort effort_of_filters(double found, double searches) {
-    return {kShards * kLookUpCodes * searches, found, kFilterPages * ceil(found / kRowsPerPage) * searches};
+    return {kShards * kLookUpCodes * searches, found, kFilterPages * ceil(found / searches / kRowsPerPage) * searches};
 }
 
 /// Of one that is ordered or has conditions on the code, of which `codes` are compared without a filter, when filters

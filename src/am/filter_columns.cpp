@@ -30,7 +30,7 @@ struct ColumnState {
 struct ColumnInfo {
     const FilterType* type;
     Oid collation;
-    Oid column_type;  // of an enum: which
+    Oid column_type;  // of an enum: which, or a domain over it
 };
 
 /// The least number that is not below a constant, and the least above it; either may lie one behind the greatest.
@@ -224,7 +224,7 @@ static void add_comparison(RangeList* list, const ColumnInfo& column, StrategyNu
 
 // The order of an enum's labels is not that of their oids, and labels may be added between them.
 static void add_labels(RangeList* list, const ColumnInfo& column, FmgrInfo* op, Datum constant) {
-    CatCList* labels = SearchSysCacheList1(ENUMTYPOIDNAME, ObjectIdGetDatum(column.column_type));
+    CatCList* labels = SearchSysCacheList1(ENUMTYPOIDNAME, ObjectIdGetDatum(getBaseType(column.column_type)));
     const int n = labels->n_members;
     auto* oids = static_cast<Oid*>(palloc(sizeof(Oid) * Max(n, 1)));
     for (int i = 0; i < n; ++i) oids[i] = reinterpret_cast<Form_pg_enum>(GETSTRUCT(&labels->members[i]->tuple))->oid;

@@ -157,6 +157,16 @@ inline bool read_recent_buffer(Relation rel, ForkNumber fork, BlockNumber block,
 #endif
 }
 
+/// About how many elements an array has, for the planner.
+inline double array_length(PlannerInfo* root, Node* array) {
+#if PG_VERSION_NUM >= 170000
+    return estimate_array_length(root, array);
+#else
+    (void)root;
+    return estimate_array_length(array);
+#endif
+}
+
 /// What names the files of a relation.
 inline void relation_locator(Relation rel, Oid* tablespace, Oid* database, uint32* number) {
 #if PG_VERSION_NUM >= 160000

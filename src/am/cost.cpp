@@ -170,6 +170,21 @@ static ScanEffort effort_under_filters(double codes, double rows, double found, 
     return {codes, found / Max(passing, 1 / rows), 0};
 }
 
+/// Elements of the longest list among the path's conditions; 1 without a list. As many look-ups does a scan make: it
+/// goes by one list, and asks what it finds about the others.
+static double longest_list(PlannerInfo* root, const IndexPath* path) {
+    double longest = 1;
+    ListCell *cell, *condition;
+    foreach (cell, path->indexclauses) {
+        foreach (condition, lfirst_node(IndexClause, cell)->indexquals) {
+            const auto* list = reinterpret_cast<const ScalarArrayOpExpr*>(lfirst_node(RestrictInfo, condition)->clause);
+            if (IsA(list, ScalarArrayOpExpr))
+                longest = Max(longest, array_length(root, static_cast<Node*>(lsecond(list->args))));
+        }
+    }
+    return longest;
+}
+
 static ScanEffort effort_of(PlannerInfo* root, const IndexPath* path, double found, double searches) {
     const ScanConditionLists conditions = conditions_of(path);
     const double rows = Max(path->indexinfo->tuples, 1.0);
@@ -192,8 +207,9 @@ void nphdcostestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cos
     const int orders = list_length(path->indexorderbys);
     const bool any_condition = path->indexclauses != NIL;
     const double rows = Max(path->indexinfo->tuples, 1.0);
-    const double searches = Max(costs.num_sa_scans, 1.0);
-    const double found = any_condition ? Min(rows, costs.numIndexTuples * searches) : rows;
+    const double searches = longest_list(root, path);
+    const double found =
+        any_condition ? Min(rows, Max(costs.indexSelectivity * path->indexinfo->rel->tuples, 1.0)) : rows;
     const ScanEffort effort = effort_of(root, path, found, searches);
     const double pages_read =
         index_pages_fetched(loop_count, path->indexinfo->pages, path->indexinfo->pages, root) / loop_count +

@@ -93,8 +93,9 @@ static List* shared_conditions(IndexOptInfo* index, const IndexPath* path) {
     ListCell* cell;
     foreach (cell, path->indexclauses) {
         const auto* clause = lfirst_node(IndexClause, cell);
-        Node* operand =
-            list_length(clause->indexquals) == 1 ? operand_of(linitial_node(RestrictInfo, clause->indexquals)) : nullptr;
+        Node* operand = list_length(clause->indexquals) == 1
+                            ? operand_of(linitial_node(RestrictInfo, clause->indexquals))
+                            : nullptr;
         const int column = same_column(index, path->indexinfo, clause->indexcol, operand);
         if (column < 0) continue;
         IndexClause* copy = makeNode(IndexClause);

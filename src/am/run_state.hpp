@@ -131,7 +131,8 @@ inline bool comparable_in(const ScanRun* run, Size code_bytes) {
 /// Inside survives_sigbus(): looks further codes up. True: *lane and *node say which was found. False: none until now;
 /// nodes_done tells whether that was all.
 bool next_look_up(ScanRun* run, OpenLane** lane, NodeId* node, const LookUp** what);
-/// Inside survives_sigbus(): copies further living postings of the node that pass the filter, if there is room.
+/// Inside survives_sigbus(): copies further living postings of the node that pass the filter, if there is room. Looks
+/// at some ten thousands at most; `left` says whether there are more.
 void copy_postings(const ScanRun* run, RowBatch* batch);
 void add_lane_rows(LaneRows* to, CachedShard* shard, const LaneView& lane);
 /// The next row of lanes whose codes nothing is asked about; end when there is none.

@@ -117,9 +117,12 @@ bool next_look_up(ScanRun* run, OpenLane** lane, NodeId* node, const LookUp** wh
 }
 
 void copy_postings(const ScanRun* run, RowBatch* batch) {
+    // A code may have millions of rows, and the filter let none of them pass.
+    static constexpr uint32 kMostSteps = 65536;
     const ScanConditions& conditions = run->conditions;
     // Before the first node there is no lane either.
-    while (batch->n < RowBatch::kMost && batch->left.begin < batch->left.end) {
+    for (uint32 steps = 0; steps < kMostSteps && batch->n < RowBatch::kMost && batch->left.begin < batch->left.end;
+         ++steps) {
         const LaneView& lane = *batch->lane->view;
         const uint32 posting = batch->left.begin++;
         if (posting_dead(batch->lane->shard, lane.posting_base + posting)) continue;

@@ -67,7 +67,7 @@ static bool collect_rows(ScanRun* run) {
     rows->n = rows->next = 0;
     for (;;) {
         copy_postings(run, rows);
-        if (rows->n == RowBatch::kMost) return true;
+        if (rows->n == RowBatch::kMost || rows->left.begin < rows->left.end) return true;
         NodeId node = 0;
         if (!next_node(run, &node)) return true;
         const LaneView* lane = rows->lane->view;

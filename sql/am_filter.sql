@@ -89,8 +89,10 @@ EXPLAIN (COSTS OFF) SELECT count(note) FROM images WHERE tenant_id > 0;
 
 -- An index on the code alone costs as much as long as lists are left out, and does not stand in for this one.
 CREATE INDEX images_code ON images USING nphd (code);
+SET enable_sort = off;
 EXPLAIN (COSTS OFF) SELECT id FROM images WHERE tenant_id IN (39, 40) ORDER BY code <-> 'c343309e3c9e8e67' LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT id FROM images WHERE tenant_id IN (39, 40) AND code IS NOT NULL ORDER BY code <-> 'c343309e3c9e8e67' LIMIT 10;
+RESET enable_sort;
 DROP INDEX images_code;
 -- That there is a code costs nothing to ask, and each value of a list only what it finds.
 CREATE FUNCTION cost_of(query text) RETURNS float8 LANGUAGE plpgsql AS $$

@@ -5,7 +5,6 @@
 
 #include "bench/sql_bench.hpp"
 
-#include <functional>
 #include <set>
 
 using namespace nphd::bench;
@@ -14,26 +13,6 @@ namespace {
 
 void table_head(const std::string& what) {
     std::printf("\n%s\n\n| what | measured | target |\n|---|---|---|\n", what.c_str());
-}
-
-struct Timed {
-    double first_us, second_us;  // medians
-};
-
-/// Two prepared statements in turns. parameter(i) gives the i-th parameter of each.
-Timed in_turns(Connection& db, std::uint32_t n, const char* first, const std::function<std::string(std::uint32_t)>& a,
-               const char* second, const std::function<std::string(std::uint32_t)>& b) {
-    std::vector<double> times[2];
-    for (std::uint32_t i = 0; i < n + n / 4; ++i) {
-        if (i == n / 4) times[0].clear(), times[1].clear();  // the first warm caches, mappings and plans
-        for (const bool which : {i % 2 == 0, i % 2 != 0}) {
-            const std::string parameter = which ? b(i) : a(i);
-            const double start = now();
-            db.execute(which ? second : first, parameter);
-            times[which].push_back((now() - start) * 1e6);
-        }
-    }
-    return {median(times[0]), median(times[1])};
 }
 
 /// Fails unless the plan of the prepared statement uses the index, for a known parameter and for any.

@@ -190,24 +190,6 @@ void tenants_part(Connection& db, const CodeSet& queries, std::uint32_t rows) {
     }
 }
 
-struct Timed {
-    double first_us, second_us;
-};
-
-Timed in_turns(Connection& db, std::uint32_t n, const char* first, const char* second,
-               const std::function<std::string(std::uint32_t)>& parameter) {
-    std::vector<double> times[2];
-    for (std::uint32_t i = 0; i < n + n / 4; ++i) {
-        if (i == n / 4) times[0].clear(), times[1].clear();  // the first warm caches, mappings and plans
-        for (const bool which : {i % 2 == 0, i % 2 != 0}) {
-            const double start = now();
-            db.execute(which ? second : first, parameter(i));
-            times[which].push_back((now() - start) * 1e6);
-        }
-    }
-    return {median(times[0]), median(times[1])};
-}
-
 /// Look-ups of a key by an index of as many shards as merging by doubling ever leaves, each a little more than twice as
 /// large as the next.
 void keys_part(Connection& db, const CodeSet& codes) {
@@ -263,8 +245,8 @@ void keys_part(Connection& db, const CodeSet& codes) {
         for (std::uint32_t i = 0; i < 1000; ++i)
             for (const auto& v : {hit(i), miss(i)})
                 differ += db.execute((column + "_keyed").c_str(), v) != db.execute((column + "_treed").c_str(), v);
-        const Timed hits = in_turns(db, 4000, (column + "_keyed").c_str(), (column + "_treed").c_str(), hit);
-        const Timed misses = in_turns(db, 4000, (column + "_keyed").c_str(), (column + "_treed").c_str(), miss);
+        const Timed hits = in_turns(db, 4000, (column + "_keyed").c_str(), hit, (column + "_treed").c_str(), hit);
+        const Timed misses = in_turns(db, 4000, (column + "_keyed").c_str(), miss, (column + "_treed").c_str(), miss);
         row((type + ": a hit, us").c_str(), "%.1f", hits.first_us, "");
         row((type + ": a hit, over the B-tree's").c_str(), "%.2f", hits.first_us / hits.second_us, "<= 1.5");
         row((type + ": a miss, over the B-tree's").c_str(), "%.2f", misses.first_us / misses.second_us, "<= 1.5");

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -156,6 +157,27 @@ inline double median(std::vector<double> times) {
 
 inline double mean(const std::vector<double>& values) {
     return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+struct Timed {
+    double first_us, second_us;  // medians
+};
+
+/// Two prepared statements in turns. a(i) and b(i) give the i-th parameter of each.
+inline Timed in_turns(Connection& db, std::uint32_t n, const char* first,
+                      const std::function<std::string(std::uint32_t)>& a, const char* second,
+                      const std::function<std::string(std::uint32_t)>& b) {
+    std::vector<double> times[2];
+    for (std::uint32_t i = 0; i < n + n / 4; ++i) {
+        if (i == n / 4) times[0].clear(), times[1].clear();  // the first warm caches, mappings and plans
+        for (const bool which : {i % 2 == 0, i % 2 != 0}) {
+            const std::string parameter = which ? b(i) : a(i);
+            const double start = now();
+            db.execute(which ? second : first, parameter);
+            times[which].push_back((now() - start) * 1e6);
+        }
+    }
+    return {median(times[0]), median(times[1])};
 }
 
 struct SearchFigures {

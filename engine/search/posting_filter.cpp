@@ -146,10 +146,6 @@ bool PostingFilter::matches(const LaneView& lane, std::uint32_t posting) const n
     return true;
 }
 
-std::uint32_t count_postings(const LaneView& lane, const ColumnCondition& condition) noexcept {
-    return count(lane, condition, condition.ranges.size());
-}
-
 void FilteredPostings::start(const LaneView& lane, const PostingFilter& filter) noexcept {
     lane_ = &lane;
     filter_ = filter;

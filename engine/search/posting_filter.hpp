@@ -2,7 +2,6 @@
 #pragma once
 
 #include <span>
-#include <vector>
 
 #include "engine/shard/filter_record.hpp"
 #include "engine/shard/shard_view.hpp"
@@ -40,10 +39,6 @@ struct PostingFilter {
     /// Whether posting < lane.postings satisfies it; the lane has all columns that are asked for.
     bool matches(const LaneView& lane, std::uint32_t posting) const noexcept;
 };
-
-/// The postings of a lane that satisfy the condition; exact where the lane has the column in order of value, else all
-/// postings. A look-up in a bloom filter, or some 20 reads for each range.
-std::uint32_t count_postings(const LaneView& lane, const ColumnCondition& condition) noexcept;
 
 /// The postings of a lane that satisfy a filter, each once: through the column that says most, if it is kept in order
 /// of value, else by reading all. Whatever the pages hold, it ends, and postings are below lane.postings; damaged pages

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/am/opclass.hpp"
+#include "src/am/scan_key.hpp"
 #include "src/type/bitvec.hpp"
 #include "src/type/compare.hpp"
 
@@ -23,23 +24,16 @@ struct CodeList {
 
 static CodeList codes_of_key(const ScanKeyData& key) {
     CodeList list{};
-    if ((key.sk_flags & SK_SEARCHARRAY) == 0) {
-        list.codes = static_cast<CodeBytes*>(palloc(sizeof(CodeBytes)));
-        list.codes[list.n++] = bytes_of(DatumGetByteaPP(key.sk_argument));
-        return list;
-    }
-    ArrayType* array = DatumGetArrayTypeP(key.sk_argument);
-    int16 length;
-    bool by_value;
-    char align;
-    get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &align);
-    Datum* values;
-    bool* nulls;
-    int n;
-    deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, align, &values, &nulls, &n);
-    list.codes = static_cast<CodeBytes*>(palloc(sizeof(CodeBytes) * Max(n, 1)));
-    for (int i = 0; i < n; ++i)
-        if (!nulls[i]) list.codes[list.n++] = bytes_of(DatumGetByteaPP(values[i]));
+    uint32 max = 0;
+    each_constant(key, [&](Datum constant) {
+        if (list.n == max) {
+            max = Max(max * 2, 4u);
+            const Size bytes = max * sizeof(CodeBytes);
+            list.codes =
+                static_cast<CodeBytes*>(list.codes == nullptr ? palloc(bytes) : repalloc_huge(list.codes, bytes));
+        }
+        list.codes[list.n++] = bytes_of(DatumGetByteaPP(constant));
+    });
     std::sort(list.codes, list.codes + list.n, before);
     list.n = static_cast<uint32>(std::unique(list.codes, list.codes + list.n, same) - list.codes);
     return list;

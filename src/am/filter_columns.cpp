@@ -9,6 +9,7 @@
 
 #include "src/am/filter_types.hpp"
 #include "src/am/opclass.hpp"
+#include "src/am/scan_key.hpp"
 
 namespace nphd {
 
@@ -43,14 +44,12 @@ struct Boundaries {
 
 static void add_range(RangeList* list, FilterValue low, FilterValue high) {
     if (list->n == list->max) {
-        // Not repalloc(): palloc() aligns to 8 bytes, numbers of 16 bytes want more. Outgrown memory goes with its
-        // context.
-        static constexpr Size kAlign = alignof(ValueRange);
+        static_assert(alignof(ValueRange) <= MAXIMUM_ALIGNOF, "palloc() aligns no further");
         list->max = Max(list->max * 2, 4u);
-        void* memory = MemoryContextAllocHuge(CurrentMemoryContext, list->max * sizeof(ValueRange) + kAlign);
-        auto* ranges = reinterpret_cast<ValueRange*>(TYPEALIGN(kAlign, memory));
-        if (list->n > 0) memcpy(ranges, list->ranges, list->n * sizeof(ValueRange));
-        list->ranges = ranges;
+        const Size bytes = list->max * sizeof(ValueRange);
+        list->ranges =
+            static_cast<ValueRange*>(list->ranges == nullptr ? MemoryContextAllocHuge(CurrentMemoryContext, bytes)
+                                                             : repalloc_huge(list->ranges, bytes));
     }
     list->ranges[list->n++] = {low, high};
 }
@@ -251,23 +250,7 @@ static Oid constant_type_of(const ColumnInfo& column, const ScanKeyData& key) {
 static RangeList ranges_of_key(const ColumnInfo& column, const ScanKeyData& key) {
     RangeList list{};
     const Oid type = constant_type_of(column, key);
-    if ((key.sk_flags & SK_SEARCHARRAY) == 0) {
-        add_constant(&list, column, key, type, key.sk_argument);
-    } else {
-        ArrayType* array = DatumGetArrayTypeP(key.sk_argument);
-        int16 length;
-        bool by_value;
-        char align;
-        get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &align);
-        Datum* values;
-        bool* nulls;
-        int n;
-        deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, align, &values, &nulls, &n);
-        for (int i = 0; i < n; ++i) {
-            CHECK_FOR_INTERRUPTS();
-            if (!nulls[i]) add_constant(&list, column, key, type, values[i]);
-        }
-    }
+    each_constant(key, [&](Datum constant) { add_constant(&list, column, key, type, constant); });
     normalise(&list);
     return list;
 }

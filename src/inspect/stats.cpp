@@ -115,7 +115,7 @@ static int64 count_dead(const CachedShard* shard, const LaneView& lane) {
 }
 
 // The ef_search of a search for a code as long as the lane's.
-static uint32 effort_for(const LaneView& lane, const NearestOptions& options) {
+static uint32 shown_effort(const LaneView& lane, const NearestOptions& options) {
     if (!lane.has_graph() || options.exact) return kScanLane;
     return options.recall > 0 ? choose_effort(lane, 8 * lane.code_bytes, options.recall) : options.ef_search;
 }
@@ -138,7 +138,7 @@ static void put_lanes(ReturnSetInfo* result, Relation index) {
         const CachedShard* shard = shards[foreach_current_index(cell)];
         shard->view->each_lane([&](const LaneView& lane) {
             const bool codeless = &lane == &shard->view->codeless;
-            const uint32 effort = effort_for(lane, options);
+            const uint32 effort = shown_effort(lane, options);
             const std::optional<double> recall = effort == kScanLane ? 1.0 : measured_recall(lane, effort);
             const Datum values[] = {
                 Int64GetDatum(static_cast<int64>(entry->generation)),

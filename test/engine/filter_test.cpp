@@ -153,7 +153,9 @@ TEST_P(Filters, LetThePostingsPassThatAPlainLoopDoes) {
             for (const ColumnCondition& c : filter.conditions) {
                 const auto holds_for = std::ranges::count_if(
                     columns[c.column].values, [&](const auto& value) { return condition_holds(c, value); });
-                ASSERT_EQ(count_postings(lane, c), ordered ? holds_for : n);
+                FilteredPostings alone;
+                alone.start(lane, PostingFilter{{&c, 1}});
+                ASSERT_EQ(alone.candidates(), ordered ? holds_for : n);
                 least = std::min(least, static_cast<std::uint32_t>(holds_for));
             }
             FilteredPostings postings;
@@ -212,7 +214,6 @@ TEST(Filters, OfManyRangesAreCountedBySome) {
     FilteredPostings postings;
     postings.start(lane, filter.get());
     EXPECT_NEAR(postings.candidates(), exact, exact / 4);
-    EXPECT_EQ(count_postings(lane, filter.get().conditions[0]), exact);
     EXPECT_EQ(static_cast<double>(drain(postings, lane.postings, 1024).size()), exact);
 }
 

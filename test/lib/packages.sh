@@ -52,6 +52,9 @@ missing_packages() {
         gtest) has_header gtest/gtest.h || echo libgtest-dev ;;
         benchmark) has_header benchmark/benchmark.h || echo libbenchmark-dev ;;
         libpq) [ -f "$("${PG_CONFIG:-pg_config}" --includedir 2>/dev/null)/libpq-fe.h" ] || echo libpq-dev ;;
+        faiss) has_header faiss/IndexBinaryHNSW.h || echo libfaiss-dev ;;
+        hnswlib) has_header hnswlib/hnswlib.h || echo libhnswlib-dev ;;
+        gnuplot) command -v gnuplot >/dev/null || echo gnuplot-nox ;;
         zlib) has_header zlib.h || echo zlib1g-dev ;;
         prove) command -v prove >/dev/null || echo perl ;;
         ipc-run) perl -MIPC::Run -e 1 2>/dev/null || echo libipc-run-perl ;;

@@ -1,0 +1,19 @@
+# The picture of bench/compare: recall@10 against queries a second. Variables: points, picture.
+set terminal pngcairo size 1300,520 font 'sans,10'
+set output picture
+set datafile separator '\t'
+set logscale y
+set grid
+set key outside right top
+set xlabel 'recall@10'
+set ylabel 'queries a second, one client'
+set xrange [0.85:1.005]
+contenders = system("cut -f 2 ".points." | sort -u | tr ' ' '_'")
+name(c) = system("echo ".c." | tr '_' ' '")
+set multiplot layout 1,2
+do for [data in 'clustered near-duplicates'] {
+    set title data
+    plot for [c in contenders] points using (strcol(1) eq data && strcol(2) eq name(c) ? $3 : NaN):4 \
+        with linespoints title name(c)
+}
+unset multiplot

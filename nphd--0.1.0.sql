@@ -606,6 +606,20 @@ CREATE FUNCTION nphd_last_scan(
 COMMENT ON FUNCTION nphd_last_scan() IS
     'what the last scan of an nphd index in this session did, lane by lane; the rows that it found among the pending ones come last';
 
+-- Many searches at once
+
+CREATE FUNCTION nphd_search(
+    index regclass,
+    queries bitvec[],
+    k int4 DEFAULT 10,
+    OUT query int4,
+    OUT match tid,
+    OUT distance double precision
+) RETURNS SETOF record AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_search(regclass, bitvec[], integer) IS
+    'the k nearest visible rows of each query by an nphd index, in order, with the number of the query; a query of NULL has none';
+
 -- All pairs
 --
 -- Not strict: without a shard all of them are meant. An index or a radius of NULL has no pairs.

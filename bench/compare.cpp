@@ -15,11 +15,14 @@
 #include <hnswlib/hnswlib.h>
 #include <omp.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <array>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 
 using namespace nphd::bench;
 

@@ -1,5 +1,5 @@
 # The picture of bench/compare: recall@10 against queries a second. Variables: points, picture.
-set terminal pngcairo size 1300,520 font 'sans,10'
+set terminal pngcairo noenhanced size 1300,520 font 'sans,10'
 set output picture
 set datafile separator '\t'
 set logscale y

@@ -239,6 +239,15 @@ inline void count_search(IndexScanDesc scan) {
 #endif
 }
 
+/// For a function that scans an index by itself.
+inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot, int keys, int order_bys) {
+#if PG_VERSION_NUM >= 180000
+    return index_beginscan(table, index, snapshot, nullptr, keys, order_bys);
+#else
+    return index_beginscan(table, index, snapshot, keys, order_bys);
+#endif
+}
+
 /// A path that is not to be taken even if all others are switched off. From 18 on one with fewer disabled nodes wins
 /// whatever it costs, so one switched-off node must not be enough. A bitmap scan does not heed those of the path that
 /// it is made from, so the index is then to have none in this plan: the planner looks whether it can after asking its

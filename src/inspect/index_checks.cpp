@@ -28,6 +28,45 @@ Relation open_nphd_index(Oid oid, LOCKMODE lock) {
     return rel;
 }
 
+static void require_reader(Relation table, const char* instead_of_policies) {
+    const Oid oid = RelationGetRelid(table);
+    if (pg_class_aclcheck(oid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+        aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(table->rd_rel->relkind), RelationGetRelationName(table));
+    if (check_enable_rls(oid, InvalidOid, true) == RLS_ENABLED)
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("row-level security policies of table \"%s\" apply to you, which an index cannot respect",
+                        RelationGetRelationName(table)),
+                 errhint("%s", instead_of_policies)));
+}
+
+// A row's earlier versions may have had other codes when the index was made: as the planner does.
+static void require_usable(Relation index) {
+    if (index->rd_index->indcheckxmin &&
+        !TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), TransactionXmin))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("index \"%s\" is too new for this transaction", RelationGetRelationName(index))));
+}
+
+IndexedTable open_indexed_table(Oid index, const char* instead_of_policies) {
+    IndexedTable opened{};
+    // The table first, as everybody does.
+    const Oid table = IndexGetRelation(index, true);
+    if (OidIsValid(table)) opened.table = try_relation_open(table, AccessShareLock);
+    opened.index = open_nphd_index(index, AccessShareLock);
+    if (opened.table == nullptr || opened.index->rd_index->indrelid != table)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("table of index \"%s\" does not exist", RelationGetRelationName(opened.index))));
+    require_reader(opened.table, instead_of_policies);
+    require_usable(opened.index);
+    return opened;
+}
+
+void close_indexed_table(const IndexedTable& opened) {
+    relation_close(opened.index, NoLock);
+    relation_close(opened.table, NoLock);
+}
+
 void require_owner(Relation index) {
     if (!owns_relation(RelationGetRelid(index), GetUserId()))
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, RelationGetRelationName(index));

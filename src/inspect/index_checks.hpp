@@ -12,6 +12,16 @@ bool is_nphd_index(Relation rel);
 /// for an invalid one.
 Relation open_nphd_index(Oid oid, LOCKMODE lock);
 
+/// An index and its table, for a function that names rows of the table by what the index says.
+struct IndexedTable {
+    Relation table, index;
+};
+/// Both are locked (AccessShareLock) until the end of the transaction. ERROR 42501 for who may not read the table or is
+/// subject to policies on it, with the hint what to do instead; as open_nphd_index() for what is no index of ours;
+/// 55000 for one that the transaction's snapshots cannot use yet.
+IndexedTable open_indexed_table(Oid index, const char* instead_of_policies);
+void close_indexed_table(const IndexedTable& opened);
+
 /// ERROR 42501 unless the caller owns the index.
 void require_owner(Relation index);
 /// ERROR 42501 unless the caller owns the index or may read statistics (pg_stat_scan_tables).

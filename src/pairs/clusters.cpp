@@ -122,6 +122,6 @@ NPHD_FUNCTION(nphd_clusters) {
     InitMaterializedSRF(fcinfo, 0);
     nphd::PairQuestion question = nphd::ask_pairs(PG_GETARG_OID(0), PG_GETARG_FLOAT8(1));
     nphd::clusters(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo), question);
-    nphd::release_question(&question);
+    nphd::close_indexed_table(question);
     PG_RETURN_NULL();
 }

@@ -36,36 +36,9 @@ struct PairRun {
     bool done;
 };
 
-static void require_reader(Relation table) {
-    const Oid oid = RelationGetRelid(table);
-    if (pg_class_aclcheck(oid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-        aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(table->rd_rel->relkind), RelationGetRelationName(table));
-    if (check_enable_rls(oid, InvalidOid, true) == RLS_ENABLED)
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("row-level security policies of table \"%s\" apply to you, which pairs cannot respect",
-                               RelationGetRelationName(table)),
-                        errhint("Join the table with itself by a radius instead.")));
-}
-
-// A row's earlier versions may have had other codes when the index was made: as the planner does.
-static void require_usable(Relation index) {
-    if (index->rd_index->indcheckxmin &&
-        !TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), TransactionXmin))
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("index \"%s\" is too new for this transaction", RelationGetRelationName(index))));
-}
-
 PairQuestion ask_pairs(Oid index, double radius) {
     PairQuestion question{};
-    // The table first, as everybody does.
-    const Oid table = IndexGetRelation(index, true);
-    if (OidIsValid(table)) question.table = try_relation_open(table, AccessShareLock);
-    question.index = open_nphd_index(index, AccessShareLock);
-    if (question.table == nullptr || question.index->rd_index->indrelid != table)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-                        errmsg("table of index \"%s\" does not exist", RelationGetRelationName(question.index))));
-    require_reader(question.table);
-    require_usable(question.index);
+    static_cast<IndexedTable&>(question) = open_indexed_table(index, "Join the table with itself by a radius instead.");
     question.radius = radius;
     question.snapshot = GetActiveSnapshot();
     PredicateLockRelation(question.index, question.snapshot);
@@ -74,11 +47,6 @@ PairQuestion ask_pairs(Oid index, double radius) {
     meta_read(question.index, &meta);
     check_radius(static_cast<Metric>(meta.options.metric), radius);
     return question;
-}
-
-void release_question(PairQuestion* question) {
-    relation_close(question->index, NoLock);
-    relation_close(question->table, NoLock);
 }
 
 void count_restart(const PairQuestion& question, int* restarts) {

@@ -5,15 +5,15 @@
 // starts over.
 #pragma once
 
+#include "src/inspect/index_checks.hpp"
 #include "src/pairs/visible_rows.hpp"
 
 #include "engine/search/pairs.hpp"
 
 namespace nphd {
 
-/// The index and its table, locked until the end of the transaction, and what was asked.
-struct PairQuestion {
-    Relation table, index;
+/// What was asked, of which index.
+struct PairQuestion : IndexedTable {
     Snapshot snapshot;
     double radius;
     bool one_shard;
@@ -21,10 +21,8 @@ struct PairQuestion {
 };
 inline constexpr uint64 kPendingShard = 0;
 
-/// ERROR 42501 for who may not read the table or is subject to policies on it, as open_nphd_index() for what is no
-/// index of ours, 55000 for one that the snapshot cannot use yet, 22023 for a radius that is none.
+/// As open_indexed_table(); ERROR 22023 for a radius that is none. Closed by close_indexed_table().
 PairQuestion ask_pairs(Oid index, double radius);
-void release_question(PairQuestion* question);
 
 struct PairRun;
 enum class PairStep { pairs, end, moved };

@@ -75,6 +75,6 @@ NPHD_FUNCTION(nphd_pairs) {
     question.one_shard = !PG_ARGISNULL(2);
     if (question.one_shard) question.shard = static_cast<uint64>(PG_GETARG_INT64(2));
     nphd::all_pairs(reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo), question);
-    nphd::release_question(&question);
+    nphd::close_indexed_table(question);
     PG_RETURN_NULL();
 }

@@ -80,3 +80,4 @@ SELECT * FROM nphd_search('am_batch_nphd', ARRAY[made_code(1)]);
 RESET ROLE;
 DROP TABLE am_batch, am_batch_equal;
 DROP ROLE regress_nphd_batch;
+DROP FUNCTION check_search, made_code, index_agrees, plan_of, refusal, settle;

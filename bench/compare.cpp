@@ -15,14 +15,12 @@
 #include <hnswlib/hnswlib.h>
 #include <omp.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstring>
 #include <fstream>
 #include <memory>
 #include <optional>
-#include <sstream>
 
 using namespace nphd::bench;
 
@@ -189,18 +187,6 @@ private:
 };
 
 // ---- through SQL ----
-
-/// CPU seconds of a process of this machine.
-double cpu_seconds_of(const std::string& pid) {
-    std::ifstream file("/proc/" + pid + "/stat");
-    std::string text((std::istreambuf_iterator<char>(file)), {});
-    std::istringstream fields(text.substr(text.rfind(')') + 2));
-    std::string skipped;
-    for (int i = 0; i < 11; ++i) fields >> skipped;
-    double user = 0, system = 0;
-    fields >> user >> system;
-    return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
 
 void append_bits(std::string& out, std::span<const std::uint8_t> code) {
     for (const auto byte : code)

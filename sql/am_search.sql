@@ -29,6 +29,12 @@ SELECT 100000 + bytes AS id, made_code(100000 + bytes, bytes) AS query FROM unne
 INSERT INTO am_queries SELECT id, code FROM am_search WHERE id % 181 = 7;
 SELECT k, count(*), bool_and(index_agrees('am_search', query, k => k)) FROM am_queries, unnest(ARRAY[0, 1, 2, 10, 100, 999, NULL]) AS k GROUP BY k ORDER BY k;
 SELECT bool_and(index_agrees('am_search', repeat('5a', 8000)::bitvec, k => k)) FROM unnest(ARRAY[5, NULL]) AS k;
+-- An index that is larger than the cache is thought to be is read in other portions, from the next search after something else on.
+SET effective_cache_size = '8kB';
+SELECT shards FROM nphd_index_stats('am_search_code');
+SELECT bool_and(index_agrees('am_search', query, k => k)) FROM am_queries, unnest(ARRAY[10, NULL]) AS k;
+RESET effective_cache_size;
+SELECT shards FROM nphd_index_stats('am_search_code');
 
 -- The other metrics: one length in the index, one query after the other.
 CREATE TABLE am_equal (id integer PRIMARY KEY, code bitvec) WITH (autovacuum_enabled = off);

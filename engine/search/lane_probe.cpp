@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/base/page_advice.hpp"
 #include "engine/search/search_work.hpp"
 #include "engine/shard/code_chunks.hpp"
 
@@ -78,6 +79,7 @@ void LaneProbe::buy(const Offer& offer) {
     lists_.insert(lists_.end(), priced_.begin() + static_cast<std::ptrdiff_t>(offer.first),
                   priced_.begin() + static_cast<std::ptrdiff_t>(offer.end));
     for (std::size_t i = offer.first; i < offer.end; ++i) {
+        if (view.out_of_core) will_need(view.chunk_nodes.at(priced_[i].begin), view.chunk_nodes.record_bytes);
         __builtin_prefetch(view.chunk_nodes.at(priced_[i].begin));
         __builtin_prefetch(view.chunk_nodes.at(priced_[i].end - 1));
     }

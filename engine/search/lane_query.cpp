@@ -1,6 +1,10 @@
 #include "engine/search/lane_query.hpp"
 
 #include <algorithm>
+
+#include "engine/base/page_advice.hpp"
+
+#include <algorithm>
 #include <cstring>
 
 #include "engine/search/dead_nodes.hpp"
@@ -51,6 +55,24 @@ bool LaneQuery::has_matching_posting(NodeId node, std::uint64_t& work) const noe
         if (!is_dead(dead, view->posting_base + p) && filter.matches(*view, p)) return true;
     }
     return false;
+}
+
+void LaneQuery::announce(const NodeId* ids, std::uint32_t n) const noexcept {
+    for (std::uint32_t i = 0; i < n; ++i) will_need(view->codes.at(ids[i]), 8 * probe.n_words);
+}
+
+void LaneQuery::announce_range(NodeId first, std::uint32_t n) const noexcept {
+    constexpr std::uint32_t kAhead = 1u << 14;  // codes; a megabyte or so at a time
+    const auto announced = [&](NodeId from) {
+        if (from >= view->nodes) return;
+        const NodeId last = std::min(from + kAhead, view->nodes) - 1;
+        const std::byte* const begin = view->codes.at(from);
+        will_need(begin, static_cast<std::size_t>(view->codes.at(last) - begin) + view->codes.record_bytes);
+    };
+    if (first == 0) announced(0);
+    // One stretch further on, when the range gets to a new one.
+    const NodeId stretch = (first + kAhead - 1) / kAhead * kAhead;
+    if (stretch < first + n) announced(stretch + kAhead);
 }
 
 }  // namespace nphd

@@ -50,6 +50,7 @@ struct LaneQuery {
     std::int64_t raw_within(double radius) const noexcept;
     /// Only where something is compared.
     void gather(const NodeId* ids, std::uint32_t n, std::uint32_t* out) const {
+        if (view->out_of_core) announce(ids, n);
         (metric == Metric::jaccard ? kernels->jaccard_gather : kernels->hamming_gather)(probe, view->codes, ids, n,
                                                                                         out);
     }
@@ -57,6 +58,7 @@ struct LaneQuery {
         if (!compares()) {
             for (std::uint32_t i = 0; i < n; ++i) out[i] = 0;
         } else {
+            if (view->out_of_core) announce_range(first, n);
             (metric == Metric::jaccard ? kernels->jaccard_range : kernels->hamming_range)(probe, view->codes, first, n,
                                                                                           out);
         }
@@ -83,6 +85,9 @@ struct LaneQuery {
     }
 
 private:
+    /// Of a lane out of core: codes that are read next, and those behind a place that range() gets to.
+    void announce(const NodeId* ids, std::uint32_t n) const noexcept;
+    void announce_range(NodeId first, std::uint32_t n) const noexcept;
     /// Then the posting of a node has its number.
     bool one_posting_each() const noexcept { return view->postings == view->nodes; }
     bool has_live_posting(NodeId node, std::uint64_t& work) const noexcept;

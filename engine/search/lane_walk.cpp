@@ -5,6 +5,8 @@
 #include <functional>
 #include <utility>
 
+#include "engine/base/page_advice.hpp"
+
 namespace nphd {
 
 namespace {
@@ -36,6 +38,7 @@ void LaneWalk::start(const LaneQuery* query, BatchSpace* space, std::uint32_t ef
 
 [[gnu::always_inline]] inline void LaneWalk::prefetch_links(NodeId node) const noexcept {
     const std::byte* const links = query_->view->links.at(node);
+    if (query_->view->out_of_core) will_need(links, query_->view->links.record_bytes);
     __builtin_prefetch(links);
     __builtin_prefetch(links + 64);
 }

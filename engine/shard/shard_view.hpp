@@ -64,6 +64,8 @@ struct LaneView {
     // By column; as many as ShardView::filters says.
     std::vector<FilterColumnView> filters;
     RecordArray posting_nodes;  // none: posting p is under node p, or the lane has no value orders
+    // The pages are of a mapped file that memory is not thought to hold: what is read next is announced to the kernel.
+    bool out_of_core = false;
 
     bool has_graph() const noexcept { return degree != 0; }
     bool has_directory() const noexcept { return directory_starts.count != 0; }

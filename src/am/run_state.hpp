@@ -114,7 +114,7 @@ struct ScanRun : OpenIndex {
 
 /// Reads meta page and manifest, in this order and after `snapshot` was taken, and opens the shards in the current
 /// memory context, which pins them. False: moved.
-bool open_index(OpenIndex* open, Snapshot snapshot);
+bool open_index(OpenIndex* open, Snapshot snapshot, ReadPattern pattern);
 /// Whether what was read of the shards until now is what they held when they were live.
 bool still_there(OpenIndex* open);
 /// ERROR XX002; null: any of the shards.

@@ -42,7 +42,7 @@ static ScanRun* create_run(Relation index) {
     return run;
 }
 
-bool open_index(OpenIndex* open, Snapshot snapshot) {
+bool open_index(OpenIndex* open, Snapshot snapshot, ReadPattern pattern) {
     meta_read(open->index, &open->meta, snapshot);
     const Manifest* manifest = manifest_cached(open->index, &open->meta);
     const Size bytes = sizeof(Manifest) + manifest->header.shards * sizeof(ShardEntry) +
@@ -54,7 +54,7 @@ bool open_index(OpenIndex* open, Snapshot snapshot) {
     const uint32 n = open->manifest->header.shards;
     open->shards = static_cast<CachedShard**>(palloc(n * sizeof(CachedShard*)));
     for (uint32 i = 0; i < n; ++i) {
-        CachedShard* shard = shard_acquire(open->index, open->meta, open->manifest->shards()[i]);
+        CachedShard* shard = shard_acquire(open->index, open->meta, open->manifest->shards()[i], pattern);
         if (shard == nullptr) return false;
         open->shards[open->n_shards++] = shard;
         open->any_mapped |= shard->mapped;
@@ -209,7 +209,7 @@ static void list_look_ups(ScanRun* run) {
 ScanRun* scan_run_start(IndexScanDesc scan) {
     ScanRun* run = create_run(scan->indexRelation);
     MemoryContext caller = MemoryContextSwitchTo(run->context);
-    const bool there = open_index(run, scan->xs_snapshot);
+    const bool there = open_index(run, scan->xs_snapshot, ReadPattern::jumps);
     if (!there) {
         MemoryContextSwitchTo(caller);
         scan_run_end(run);

@@ -135,7 +135,7 @@ bool vacuum_postings(BulkDelete* work, const MetaPage& meta, const ShardEntry& e
 void vacuum_shard(BulkDelete* work, const MetaPage& meta, const ShardEntry& entry) {
     auto* rows = static_cast<RowId*>(palloc(kSlice * sizeof(RowId)));
     auto* bits = static_cast<uint8*>(palloc(kPageDataBytes));
-    const CachedShard* shard = shard_acquire(work->index, meta, entry);
+    const CachedShard* shard = shard_acquire(work->index, meta, entry, ReadPattern::on_and_on);
     for (uint32 page = 0; shard != nullptr && page < entry.tombstone_pages; ++page)
         if (!vacuum_postings(work, meta, entry, shard, page, rows, bits)) break;
     work->done_shards = with(work->done_shards, entry.generation);

@@ -145,7 +145,7 @@ static void add_rows(Check* check, const CachedShard* shard) {
 
 static void check_contents(Check* check, const void* arg) {
     const auto& entry = *static_cast<const ShardEntry*>(arg);
-    const CachedShard* shard = shard_acquire(check->index, check->meta, entry);
+    const CachedShard* shard = shard_acquire(check->index, check->meta, entry, ReadPattern::on_and_on);
     if (shard == nullptr) {
         check->moved = true;
         return;

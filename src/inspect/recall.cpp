@@ -81,7 +81,7 @@ static bool open_lanes(RecallRun* run) {
     run->lanes = static_cast<SampledLane*>(palloc(sizeof(SampledLane) * room));
     for (uint32 i = 0; i < run->manifest->header.shards; ++i) {
         const ShardEntry& entry = run->manifest->shards()[i];
-        const CachedShard* shard = shard_acquire(run->index, run->meta, entry);
+        const CachedShard* shard = shard_acquire(run->index, run->meta, entry, ReadPattern::jumps);
         if (shard == nullptr) return false;
         run->any_mapped |= shard->mapped;
         for (const LaneView& lane : shard->view->lanes) {

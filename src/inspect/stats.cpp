@@ -47,7 +47,7 @@ static bool count(Relation index, const MetaPage& meta, const ManifestDraft& man
     ListCell* cell;
     foreach (cell, manifest.shards) {
         const auto* entry = static_cast<ShardEntry*>(lfirst(cell));
-        const CachedShard* shard = shard_acquire(index, meta, *entry);
+        const CachedShard* shard = shard_acquire(index, meta, *entry, ReadPattern::on_and_on);
         if (shard == nullptr) return false;
         counts->lanes += entry->lanes;
         counts->codes += static_cast<int64>(entry->nodes);
@@ -97,7 +97,8 @@ static CachedShard** open_all(Relation index, const MetaPage& meta, const Manife
     auto** shards = static_cast<CachedShard**>(palloc(sizeof(CachedShard*) * (list_length(manifest.shards) + 1)));
     ListCell* cell;
     foreach (cell, manifest.shards) {
-        CachedShard* shard = shard_acquire(index, meta, *static_cast<ShardEntry*>(lfirst(cell)));
+        CachedShard* shard =
+            shard_acquire(index, meta, *static_cast<ShardEntry*>(lfirst(cell)), ReadPattern::on_and_on);
         if (shard == nullptr) return nullptr;
         shards[foreach_current_index(cell)] = shard;
     }

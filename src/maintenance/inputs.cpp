@@ -33,7 +33,7 @@ static void remember_block(RebuildInputs* inputs, BlockNumber block) {
 }
 
 CachedShard* listed_shard(Relation index, const MetaPage& meta, const ShardEntry& entry) {
-    CachedShard* shard = shard_acquire(index, meta, entry);
+    CachedShard* shard = shard_acquire(index, meta, entry, ReadPattern::on_and_on);
     if (shard == nullptr) report_damage(index, entry.block(0), "a shard that moved under the maintenance lock");
     return shard;
 }

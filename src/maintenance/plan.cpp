@@ -24,7 +24,7 @@ ShardLoads shard_loads(Relation index, const MetaPage& meta, const ManifestDraft
     ListCell* cell;
     foreach (cell, draft.shards) {
         auto* entry = static_cast<ShardEntry*>(lfirst(cell));
-        const CachedShard* shard = shard_acquire(index, meta, *entry);
+        const CachedShard* shard = shard_acquire(index, meta, *entry, ReadPattern::on_and_on);
         // The maintenance lock keeps a listed shard where it is.
         if (shard == nullptr) report_damage(index, entry->block(0), "a shard that moved under the maintenance lock");
         loads.shards[loads.n++] = {entry, entry->postings - Min(shard->dead, entry->postings)};

@@ -152,7 +152,7 @@ static void add_lanes(PairRun* run, const PairQuestion& question) {
 PairRun* pair_run_start(const PairQuestion& question) {
     PairRun* run = create_run(question.index);
     MemoryContext caller = MemoryContextSwitchTo(run->context);
-    bool there = open_index(&run->open, question.snapshot);
+    bool there = open_index(&run->open, question.snapshot, ReadPattern::on_and_on);
     if (there) {
         guarded(
             [&] { run->engine->search.reset(static_cast<Metric>(run->open.meta.options.metric), question.radius); });

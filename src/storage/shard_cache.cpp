@@ -207,7 +207,23 @@ static void pin(CachedShard* shard) {
     shard->users++;
 }
 
-CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry) {
+// Then what the kernel reads ahead of a search, which follows links, takes the room of pages that other searches need.
+static bool exceeds_cache(Relation index) {
+    return RelationGetNumberOfBlocks(index) > static_cast<BlockNumber>(effective_cache_size);
+}
+
+static void expect(Relation index, CachedShard* shard, ReadPattern pattern) {
+    if (!shard->mapped || shard->pattern == pattern) return;
+    const bool jumps = pattern == ReadPattern::jumps && exceeds_cache(index);
+    if (shard->out_of_core != jumps) {
+        (void)madvise(shard->pages, shard->bytes, jumps ? MADV_RANDOM : MADV_NORMAL);
+        for (LaneView& lane : shard->view->lanes) lane.out_of_core = jumps;
+    }
+    shard->out_of_core = jumps;
+    shard->pattern = pattern;
+}
+
+CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry, ReadPattern pattern) {
     const bool mapped = use_mapping(index);
     CachedShard* found = nullptr;
     for (CachedShard** link = &cache; *link != nullptr && found == nullptr;) {
@@ -227,6 +243,7 @@ CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntr
         if (!tombstones_load(index, meta, entry, found->tombstones, &found->dead)) return nullptr;
         found->tombstone_epoch = meta.tombstone_epoch;
     }
+    expect(index, found, pattern);
     pin(found);
     return found;
 }

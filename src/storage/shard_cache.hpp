@@ -9,6 +9,9 @@
 
 namespace nphd {
 
+/// In what order pages of a shard are read: on and on, or here and there, as a search follows links.
+enum class ReadPattern { on_and_on, jumps };
+
 struct CachedShard {
     // What it is.
     Oid index_oid;
@@ -21,6 +24,8 @@ struct CachedShard {
     uint8* pages;
     Size bytes;
     ShardView* view;
+    ReadPattern pattern;
+    bool out_of_core;  // mapped, read in jumps, and the index is larger than effective_cache_size
     // Which postings are dead.
     uint8* tombstones;  // tombstone_pages * kPageDataBytes bytes
     uint64 tombstone_epoch;
@@ -41,7 +46,9 @@ struct CachedShard {
 ///
 /// What is read of a *mapped* shard may be foreign from one moment to the next, once the shard is retired: it counts
 /// only if, after reading, manifest_still_has() it. Those who hold the maintenance lock need not look.
-CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry);
+///
+/// `pattern` is a word to the kernel about what comes, until somebody in this backend says otherwise.
+CachedShard* shard_acquire(Relation index, const MetaPage& meta, const ShardEntry& entry, ReadPattern pattern);
 
 /// Closes what this backend keeps of the index and nobody uses, except the shards that `manifest` lists.
 void shard_cache_sweep(Relation index, const Manifest* manifest);

@@ -85,6 +85,28 @@ TEST_P(Stream, BringsEveryNodeOnceWithItsTrueDistance) {
     }
 }
 
+/// Announcing pages to the kernel changes nothing else.
+TEST_P(Stream, IsTheSameOutOfCore) {
+    const std::uint64_t seed = 108;
+    SCOPED_TRACE(seed);
+    TestRandom random(seed);
+    const Rows rows = rows_of_lengths(kLengths, 1500, random);
+    const auto shard = make_shard(rows, shard_options());
+    std::vector<LaneView> announced = shard->view.lanes;
+    for (LaneView& lane : announced) lane.out_of_core = true;
+    NearestSearch search;
+    for (const auto& query : queries_for(rows, random)) {
+        SCOPED_TRACE("query of " + std::to_string(query.size()) + " bytes");
+        auto lanes = comparable(shard->view, GetParam().metric, query.size());
+        begin(search, query, lanes, options());
+        const auto hits = take(search, 1000);
+        for (SearchedLane& lane : lanes)
+            lane.view = &announced[static_cast<std::size_t>(lane.view - shard->view.lanes.data())];
+        begin(search, query, lanes, options());
+        EXPECT_TRUE(std::ranges::equal(hits, take(search, 1000), same));
+    }
+}
+
 TEST_P(Stream, LeavesOutWhatIsDead) {
     const std::uint64_t seed = 102;
     SCOPED_TRACE(seed);

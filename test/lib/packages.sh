@@ -57,6 +57,11 @@ missing_packages() {
         gnuplot) command -v gnuplot >/dev/null || echo gnuplot-nox ;;
         zlib) has_header zlib.h || echo zlib1g-dev ;;
         prove) command -v prove >/dev/null || echo perl ;;
+        # Debian's interpreter: it finds Debian's modules.
+        psycopg) /usr/bin/python3 -c 'import psycopg' 2>/dev/null || echo python3-psycopg ;;
+        numpy) /usr/bin/python3 -c 'import numpy' 2>/dev/null || echo python3-numpy ;;
+        node) command -v node >/dev/null || echo nodejs ;;
+        npm) command -v npm >/dev/null || echo npm ;;
         ipc-run) perl -MIPC::Run -e 1 2>/dev/null || echo libipc-run-perl ;;
         *) echo "missing_packages: unknown thing $thing" >&2 && return 1 ;;
         esac
@@ -82,6 +87,30 @@ need() {
         printf 'still missing after the installation: %s\n' "$missing"
         exit 1
     fi
+}
+
+# want THING...: as root installs what is missing, if it can. For stages that go without it, and say so.
+want() {
+    local missing
+    missing=$(missing_packages "$@" | sort -u | tr '\n' ' ')
+    missing=${missing% }
+    if [ -z "$missing" ] || [ "$(id -u)" -ne 0 ]; then return 0; fi
+    printf 'installing: %s\n' "$missing"
+    # shellcheck disable=SC2086 # a list of names
+    (install_packages $missing) || true
+}
+
+# fetch_node_packages DIRECTORY: what its package.json asks for, into its node_modules; with the settings of whoever runs this,
+# and nothing left in their cache. Fails with npm's own words.
+fetch_node_packages() {
+    local cache log status=0
+    command -v npm >/dev/null || return 0
+    cache=$(mktemp -d) log=$(mktemp)
+    (cd "$1" && timeout 120 npm install --no-audit --no-fund --no-package-lock --ignore-scripts --no-update-notifier \
+        --fetch-retries=1 --cache "$cache") >"$log" 2>&1 </dev/null || status=$?
+    [ "$status" -eq 0 ] || head -n 5 "$log"
+    rm -rf "$cache" "$log"
+    return "$status"
 }
 
 # install_packages NAME...: asks nothing, and has Debian create no database cluster of its own meanwhile.

@@ -4,7 +4,8 @@
 
 # in_sandbox SCRIPT ARGUMENT...: runs SCRIPT (a path inside the project) in a fresh copy and ends with its status. As root
 # the copy belongs to `postgres`, since initdb refuses to run as root. The script finds the copy as its working directory,
-# free space beside it in $NPHD_SANDBOX, and a clean environment.
+# free space beside it in $NPHD_SANDBOX, and a clean environment. A function prepare_sources, if there is one, is given the
+# copy before that: for what only the user who started this can fetch.
 in_sandbox() {
     local user=() box status=0
     # A socket's path may have 107 bytes, so the sandbox is not put somewhere deep.
@@ -19,6 +20,7 @@ in_sandbox() {
     trap 'exit 130' INT TERM HUP
     mkdir "$box/src" "$box/home" "$box/tmp"
     copy_sources "$box/src"
+    if declare -F prepare_sources >/dev/null; then prepare_sources "$box/src"; fi
     [ "$(id -u)" -ne 0 ] || chown -R "$(sandbox_user):" "$box"
 
     local keep=(PATH="$PATH" HOME="$box/home" TMPDIR="$box/tmp" LANG=C.UTF-8 LC_ALL=C.UTF-8 NPHD_SANDBOX="$box")

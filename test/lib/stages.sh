@@ -253,6 +253,42 @@ stage_demo() {
     remark ' (chapters), exact recall 1.000'
 }
 
+stage_clients() {
+    local at=$NPHD_SANDBOX/clients status=0
+    plain_build
+    start_cluster "$at" "$NPHD_SANDBOX/plain/server.conf"
+    python_client || status=1
+    node_client || status=1
+    stop_cluster "$at"
+    return "$status"
+}
+
+python_client() {
+    local log=$NPHD_SANDBOX/python.log status=0 all ok
+    /usr/bin/python3 -c 'import psycopg, numpy' 2>/dev/null ||
+        { remark ', Python not tested: python3-psycopg or python3-numpy is not here' && return 0; }
+    (cd clients/python && /usr/bin/python3 -W error -m unittest -v) >"$log" 2>&1 || status=1
+    cat "$log"
+    all=$(sed -nE 's/^Ran ([0-9]+) tests? in .*/\1/p' "$log")
+    ok=$(grep -cE ' \.\.\. ok$' "$log") || true
+    count "$ok" $((${all:-1} - ok))
+    remark ", psycopg $(/usr/bin/python3 -c 'import psycopg; print(psycopg.__version__)')"
+    return "$status"
+}
+
+node_client() {
+    local log=$NPHD_SANDBOX/node.log status=0 all ok
+    command -v node >/dev/null || { remark ', Node.js not tested: node is not here' && return 0; }
+    [ -d clients/node/node_modules/pg ] || { remark ', Node.js not tested: npm or its registry is not here' && return 0; }
+    (cd clients/node && node --test --test-reporter=tap test/*.test.js) >"$log" 2>&1 || status=1
+    cat "$log"
+    all=$(sed -nE 's/^# tests ([0-9]+)$/\1/p' "$log")
+    ok=$(sed -nE 's/^# pass ([0-9]+)$/\1/p' "$log")
+    count "${ok:-0}" $((${all:-1} - ${ok:-0}))
+    remark ", pg $(cd clients/node && node -p 'require("pg/package.json").version')"
+    return "$status"
+}
+
 stage_format() {
     local tool
     tool=$(command -v clang-format-14 || command -v clang-format || true)

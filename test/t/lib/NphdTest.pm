@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
-  new_node prepare_database fill_table seeded pick
+  new_node prepare_database create_functions fill_table seeded pick
   differences check_errors index_is_right start_watching nothing_wrong_seen stats_are_consistent server_is_unhurt
   crash background start_command is_running finish_background try_sql
 );
@@ -169,7 +169,16 @@ SQL
 sub prepare_database
 {
 	my ($node, $database) = @_;
-	$node->safe_psql($database // 'postgres', "CREATE EXTENSION nphd; $functions");
+	$node->safe_psql($database // 'postgres', 'CREATE EXTENSION nphd');
+	create_functions($node, $database);
+	return;
+}
+
+# Where the extension is there already.
+sub create_functions
+{
+	my ($node, $database) = @_;
+	$node->safe_psql($database // 'postgres', $functions);
 	return;
 }
 

@@ -34,7 +34,7 @@ void LaneProbe::start(const LaneQuery* query, BatchSpace* space, NodeId first) n
 std::uint64_t LaneProbe::price(std::uint32_t chunk, std::uint32_t flips) {
     const LaneView& view = *query_->view;
     const std::uint32_t b = view.chunk_bits, value = code_chunk(query_->probe.words, chunk, b);
-    const std::uint32_t first = chunk * ((1u << b) + 1), end = std::uint64_t{1} << b;
+    const std::uint32_t first = chunk * ((1u << b) + 1), end = 1u << b;
     std::uint64_t nodes = 0;
     for (std::uint64_t pattern = (std::uint64_t{1} << flips) - 1; pattern < end; pattern = next_pattern(pattern)) {
         const std::uint32_t at = first + (value ^ static_cast<std::uint32_t>(pattern));

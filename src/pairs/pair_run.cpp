@@ -75,10 +75,10 @@ static PairRun* create_run(Relation index) {
 
 static void require_memory(const PairRun* run) {
     if (run->engine->pending.bytes() <= static_cast<Size>(maintenance_work_mem) * 1024) return;
-    const char* name = RelationGetRelationName(run->open.index);
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                    errmsg("the pending rows of index \"%s\" do not fit into maintenance_work_mem", name),
-                    errhint("SELECT nphd_compact('%s') makes a shard of them.", name)));
+                    errmsg("the pending rows of index \"%s\" do not fit into maintenance_work_mem",
+                           RelationGetRelationName(run->open.index)),
+                    errhint("nphd_compact() makes a shard of them.")));
 }
 
 // False: moved.

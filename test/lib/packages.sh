@@ -41,6 +41,11 @@ postgresql_packages() {
 
 has_header() { printf '#include <%s>\n' "$1" | "${CXX:-g++}" -E -x c++ - >/dev/null 2>&1; }
 
+has_libfuzzer() {
+    printf 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }\n' |
+        clang++ -fsanitize=fuzzer,address,undefined -x c++ -o /dev/null - >/dev/null 2>&1
+}
+
 # missing_packages THING...: the packages that bring those of the named things that are not there.
 missing_packages() {
     local thing
@@ -63,6 +68,8 @@ missing_packages() {
         node) command -v node >/dev/null || echo nodejs ;;
         npm) command -v npm >/dev/null || echo npm ;;
         ipc-run) perl -MIPC::Run -e 1 2>/dev/null || echo libipc-run-perl ;;
+        clang) command -v clang++ >/dev/null || echo clang ;;
+        libfuzzer) has_libfuzzer || echo "libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev" ;;
         *) echo "missing_packages: unknown thing $thing" >&2 && return 1 ;;
         esac
     done

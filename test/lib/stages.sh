@@ -127,6 +127,38 @@ stage_sanitize() {
     run_cases "$NPHD_SANDBOX/sanitize"
 }
 
+# fuzz_target PROGRAM SECONDS: an input that it dies of is printed, for `PROGRAM FILE` to try again.
+fuzz_target() {
+    local program=$1 input status=0
+    timeout -k 10 $(($2 + 600)) "$program" -max_total_time="$2" -max_len=512 -timeout=60 -seed="${NPHD_TEST_SEED:-0}" \
+        -artifact_prefix="$program-" >"$program.log" 2>&1 || status=$?
+    if [ "$status" -eq 0 ] && grep -qE '^Done [1-9][0-9]* runs' "$program.log"; then return 0; fi
+    tail -n 40 "$program.log"
+    for input in "$program"-*; do
+        [ ! -f "$input" ] || printf '%s in hexadecimal: %s\n' "${input##*/}" "$(od -An -v -tx1 "$input" | tr -d ' \n')"
+    done
+    return 1
+}
+
+stage_fuzz() {
+    local at=$NPHD_SANDBOX/fuzz seconds=${NPHD_FUZZ_SECONDS:-10} program pids=() pid bad=0
+    . test/lib/packages.sh
+    if ! has_libfuzzer; then
+        remark 'not tested: clang with libFuzzer is not here'
+        return 0
+    fi
+    cmake_build "$at" -DCMAKE_CXX_COMPILER=clang++ -DNPHD_SANITIZE=fuzzer-no-link,address,undefined -DNPHD_FUZZ=ON \
+        -DNPHD_TESTS=OFF -DNPHD_BENCHES=OFF
+    for program in "$at"/*_fuzz; do
+        fuzz_target "$program" "$seconds" &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do wait "$pid" || bad=$((bad + 1)); done
+    count $((${#pids[@]} - bad)) "$bad"
+    remark " (targets), $(cat "$at"/*_fuzz.log | awk '/^Done [0-9]+ runs/ { runs += $2 } END { print runs + 0 }') inputs in $seconds s each"
+    [ "$bad" -eq 0 ]
+}
+
 # The kernels of a foreign instruction set, against the same loops over single bits that the native ones are held to.
 stage_neon() {
     local at=$NPHD_SANDBOX/neon gtest=/usr/src/googletest/googletest emulator

@@ -593,6 +593,13 @@ AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION nphd_check(regclass, boolean) IS
     'what is wrong with an nphd index, no rows if nothing is; heapallindexed: compares it with its table too, which cannot be written to meanwhile';
 
+CREATE FUNCTION nphd_needs_reindex()
+RETURNS TABLE (index regclass, format_version int4, current int4, reason text)
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT;
+
+COMMENT ON FUNCTION nphd_needs_reindex() IS
+    'the nphd indexes of this database that are, or have parts, of another format than is written now, among those whose statistics one may read';
+
 CREATE FUNCTION nphd_last_scan(
     OUT index regclass,
     OUT shard int8,

@@ -16,7 +16,20 @@ namespace nphd {
 static_assert(std::endian::native == std::endian::little, "the shard format is little-endian");
 
 inline constexpr std::uint32_t kShardMagic = 0x4453504E;  // "NPSD"
+
+/// The format that is written, and the oldest one that is still read. One number counts for all of an index, the pages
+/// around its shards included (src/storage/layout.hpp): every page bears the one that it was written in.
+#ifdef NPHD_NEXT_FORMAT
+inline constexpr std::uint16_t kShardFormat = 2;  // a control of test/faults: the same bytes by another name
+#else
 inline constexpr std::uint16_t kShardFormat = 1;
+#endif
+inline constexpr std::uint16_t kOldestFormat = 1;
+static_assert(kOldestFormat <= kShardFormat);
+
+constexpr bool readable_format(std::uint32_t format) noexcept {
+    return format >= kOldestFormat && format <= kShardFormat;
+}
 
 /// Stands at byte 24 of every page of the index, right after PostgreSQL's page header, and says what the page is.
 struct PageStamp {

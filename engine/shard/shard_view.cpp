@@ -64,7 +64,7 @@ private:
         PageStamp s;
         std::memcpy(&s, page(n) + kPageStampOffset, sizeof s);
         require(s.magic == kShardMagic && s.kind == static_cast<std::uint16_t>(kind), "not the expected kind of page");
-        require(s.format == kShardFormat, "unknown page format");
+        require(readable_format(s.format), "unknown page format");
         require(s.incarnation == incarnation_ && s.generation == generation_, "page of another shard");
         require(s.position == n, "page in the wrong place");
     }
@@ -73,7 +73,7 @@ private:
         require(n_pages_ > 0, "no pages");
         check_stamp(0, PageKind::shard_header);
         std::memcpy(&header_, page(0) + kPageDataOffset, sizeof header_);
-        require(header_.magic == kShardMagic && header_.format == kShardFormat, "unknown shard format");
+        require(header_.magic == kShardMagic && readable_format(header_.format), "unknown shard format");
         require(header_.metric >= 1 && header_.metric <= 3, "unknown metric");
         require(header_.pages >= 1 && header_.pages <= n_pages_, "shard is longer than its extents");
         require(header_.filters.valid(), "impossible filter columns");

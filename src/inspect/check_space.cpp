@@ -145,7 +145,7 @@ static const char* sealed_page_fault(const Check* check, Page page, const Pages&
     if (kind < *last || kind > PageKind::shard_data || (kind == PageKind::shard_header) != (i == 0))
         return "a page of another kind";
     *last = kind;
-    if (page_stamp(page)->format != kShardFormat) return "a page of an unknown format";
+    if (!readable_format(page_stamp(page)->format)) return "a page of an unknown format";
     if (reinterpret_cast<PageHeader>(page)->pd_lower != BLCKSZ) return "a page with a damaged header";
     if (i == 0 && page_data<ShardHeader>(page)->pages != pages.pages) return "a shard of another size than its extent";
     return nullptr;

@@ -72,10 +72,13 @@ void require_owner(Relation index) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, RelationGetRelationName(index));
 }
 
+bool may_read_stats(Relation index) {
+    return owns_relation(RelationGetRelid(index), GetUserId()) ||
+           has_privs_of_role(GetUserId(), ROLE_PG_STAT_SCAN_TABLES);
+}
+
 void require_stats_reader(Relation index) {
-    if (!owns_relation(RelationGetRelid(index), GetUserId()) &&
-        !has_privs_of_role(GetUserId(), ROLE_PG_STAT_SCAN_TABLES))
-        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, RelationGetRelationName(index));
+    if (!may_read_stats(index)) aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, RelationGetRelationName(index));
 }
 
 }  // namespace nphd

@@ -24,7 +24,9 @@ void close_indexed_table(const IndexedTable& opened);
 
 /// ERROR 42501 unless the caller owns the index.
 void require_owner(Relation index);
-/// ERROR 42501 unless the caller owns the index or may read statistics (pg_stat_scan_tables).
+/// Whether the caller owns the index or may read statistics (pg_stat_scan_tables).
+bool may_read_stats(Relation index);
+/// ERROR 42501 unless may_read_stats().
 void require_stats_reader(Relation index);
 
 }  // namespace nphd

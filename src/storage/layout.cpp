@@ -53,6 +53,16 @@ void report_damage(Relation index, BlockNumber block, const char* what) {
     pg_unreachable();
 }
 
+void report_format(Relation index, uint32 format) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("index \"%s\" is of format %u, which this version of nphd cannot read",
+                           RelationGetRelationName(index), format),
+                    errdetail("It reads formats %u to %u.", kOldestFormat, kShardFormat),
+                    format > kShardFormat ? errhint("Install the version that wrote it or a newer one, or REINDEX it.")
+                                          : errhint("REINDEX it: nphd_needs_reindex() lists all such indexes.")));
+    pg_unreachable();
+}
+
 Locator locator_of(Relation rel) {
     Locator locator;
     relation_locator(rel, &locator.tablespace, &locator.database, &locator.relation);

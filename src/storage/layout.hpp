@@ -15,7 +15,6 @@ namespace nphd {
 static_assert(kPageBytes == BLCKSZ, "nphd needs PostgreSQL's usual block size of 8192 bytes");
 
 inline constexpr uint32 kMetaMagic = 0x4D50504E;  // "NPPM"
-inline constexpr uint32 kFormatVersion = 1;
 inline constexpr BlockNumber kMetaBlock = 0;
 
 /// Which files an extent's bytes were sealed in: a copied relation (CREATE DATABASE, SET TABLESPACE) has another
@@ -41,12 +40,14 @@ struct IndexOptions {
 };
 static_assert(sizeof(IndexOptions) == 32);
 
-/// Block 0. Changed under its exclusive buffer lock only, each change one WAL record.
+/// Block 0. Changed under its exclusive buffer lock only, each change one WAL record. In every format it begins with
+/// what stands before `reserved0`, and its checksum covers what lies before pd_lower, so that any module can tell an
+/// index of another format from a damaged one.
 struct MetaPage {
     uint32 magic;
-    uint32 format_version;
-    uint64 incarnation;  // random id of the index, stamped on every page
-    uint32 crc;  // CRC-32C of this struct with crc = 0: a damaged alloc_end would make the file grow without end
+    uint32 format_version;  // kShardFormat of the newest module that changed the index: no page is of a later format
+    uint64 incarnation;     // random id of the index, stamped on every page
+    uint32 crc;  // CRC-32C of all this with crc = 0: a damaged alloc_end would make the file grow without end
     uint32 reserved0;
     IndexOptions options;
 
@@ -216,6 +217,9 @@ inline bool valid_row_id(RowId row) {
 
 /// ERROR XX002 that names the index and the block, with the hint to REINDEX.
 [[noreturn]] void report_damage(Relation index, BlockNumber block, const char* what);
+
+/// ERROR 0A000: a format that this module cannot read.
+[[noreturn]] void report_format(Relation index, uint32 format);
 
 Locator locator_of(Relation rel);
 

@@ -4,12 +4,15 @@
 
 namespace nphd {
 
-static uint32 meta_crc(const MetaPage* meta) {
-    MetaPage copy = *meta;
-    copy.crc = 0;
+// `bytes`: how long the struct is in its format.
+static uint32 meta_crc(const MetaPage* meta, Size bytes = sizeof(MetaPage)) {
+    static constexpr uint32 kNoCrc = 0;
+    static constexpr Size kBehind = offsetof(MetaPage, crc) + sizeof kNoCrc;
     pg_crc32c crc;
     INIT_CRC32C(crc);
-    COMP_CRC32C(crc, &copy, sizeof copy);
+    COMP_CRC32C(crc, meta, offsetof(MetaPage, crc));
+    COMP_CRC32C(crc, &kNoCrc, sizeof kNoCrc);
+    COMP_CRC32C(crc, reinterpret_cast<const char*>(meta) + kBehind, bytes - kBehind);
     FIN_CRC32C(crc);
     return crc;
 }
@@ -29,7 +32,7 @@ void meta_create(Relation index, ForkNumber fork, const IndexOptions& options) {
     auto* meta = page_data<MetaPage>(page);
     *meta = MetaPage{};
     meta->magic = kMetaMagic;
-    meta->format_version = kFormatVersion;
+    meta->format_version = kShardFormat;
     meta->incarnation = incarnation;
     meta->options = options;
     meta->manifest_block = InvalidBlockNumber;
@@ -47,16 +50,24 @@ void meta_create(Relation index, ForkNumber fork, const IndexOptions& options) {
     UnlockReleaseBuffer(buffer);
 }
 
+// Whether the page is the meta page of a format that this module does not know, and undamaged.
+static bool is_foreign_meta(Page page) {
+    const auto* meta = page_data<MetaPage>(page);
+    const PageStamp* stamp = page_stamp(page);
+    const uint32 end = reinterpret_cast<PageHeader>(page)->pd_lower;
+    return stamp->magic == kShardMagic && stamp->kind == static_cast<uint16>(PageKind::meta) &&
+           meta->magic == kMetaMagic && !readable_format(meta->format_version) &&
+           end >= kPageDataOffset + offsetof(MetaPage, reserved0) && end <= BLCKSZ &&
+           meta->crc == meta_crc(meta, end - kPageDataOffset);
+}
+
 static void check_meta(Relation index, Page page) {
     const auto* meta = page_data<MetaPage>(page);
+    if (is_foreign_meta(page)) report_format(index, meta->format_version);
     const char* fault = page_fault(page, PageKind::meta, meta->incarnation, 0, 0);
     if (fault != nullptr) report_damage(index, kMetaBlock, fault);
     if (meta->magic != kMetaMagic) report_damage(index, kMetaBlock, "no meta page");
-    if (meta->format_version != kFormatVersion)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("index \"%s\" has format version %u, this library reads version %u",
-                               RelationGetRelationName(index), meta->format_version, kFormatVersion),
-                        errhint("REINDEX it, or install the library that wrote it.")));
+    if (!readable_format(meta->format_version)) report_damage(index, kMetaBlock, "a meta page of an unknown format");
     if (meta->crc != meta_crc(meta)) report_damage(index, kMetaBlock, "a meta page whose checksum does not match");
     if (!meta->options.filters.valid()) report_damage(index, kMetaBlock, "impossible filter columns");
 }
@@ -69,6 +80,16 @@ void meta_read(Relation index, MetaPage* out, Snapshot snapshot) {
     if (snapshot != nullptr) test_for_old_snapshot(snapshot, index, BufferGetPage(buffer));
     *out = *page_data<MetaPage>(BufferGetPage(buffer));
     UnlockReleaseBuffer(buffer);
+}
+
+uint32 meta_format(Relation index) {
+    Buffer buffer = ReadBuffer(index, kMetaBlock);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    Page page = BufferGetPage(buffer);
+    if (!is_foreign_meta(page)) check_meta(index, page);
+    const uint32 format = page_data<MetaPage>(page)->format_version;
+    UnlockReleaseBuffer(buffer);
+    return format;
 }
 
 uint64 meta_manifest_version(Relation index, Buffer* recent) {
@@ -102,6 +123,7 @@ Page meta_change_add(MetaChange* change, Buffer buffer, bool new_page) {
 }
 
 void meta_change_finish(MetaChange* change) {
+    change->meta->format_version = kShardFormat;
     change->meta->crc = meta_crc(change->meta);
     GenericXLogFinish(change->record);
     UnlockReleaseBuffer(change->buffer);

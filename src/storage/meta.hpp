@@ -8,9 +8,13 @@ namespace nphd {
 /// Writes the meta page of an empty index into block 0 of the (empty) fork. Init forks are always WAL-logged.
 void meta_create(Relation index, ForkNumber fork, const IndexOptions& options);
 
-/// A copy of the meta page, taken under its share lock. ERROR when the page is not ours or of an unknown format, or
-/// when `snapshot` is given and too old for what VACUUM did to the index (old_snapshot_threshold).
+/// A copy of the meta page, taken under its share lock. ERROR when the page is not ours (XX002) or of a format that
+/// cannot be read (0A000), or when `snapshot` is given and too old for what VACUUM did to the index
+/// (old_snapshot_threshold).
 void meta_read(Relation index, MetaPage* out, Snapshot snapshot = nullptr);
+
+/// MetaPage::format_version, which may be one that cannot be read. ERROR XX002 when the page is not ours.
+uint32 meta_format(Relation index);
 
 /// The version of the manifest in force. `recent` (InvalidBuffer at first) remembers where block 0 was found.
 uint64 meta_manifest_version(Relation index, Buffer* recent);

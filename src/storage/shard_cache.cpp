@@ -128,16 +128,27 @@ static bool copy_shard(Relation index, const MetaPage& meta, const ShardEntry& e
     return true;
 }
 
+// The format of a shard, if that is what lies there.
+static uint32 sealed_format(uint8* pages, const MetaPage& meta, const ShardEntry& entry) {
+    Page page = reinterpret_cast<Page>(pages);
+    const uint32 format = page_stamp(page)->format;
+    const bool ours = is_shard_page(page, meta, entry, 0) && page_data<ShardHeader>(page)->format == format;
+    return ours ? format : kShardFormat;
+}
+
 static bool open_view(Relation index, const MetaPage& meta, const ShardEntry& entry, CachedShard* shard) {
     ShardDamage damage{0, "a page that cannot be read"};
     bool good = false;
+    uint32 format = kShardFormat;
     guarded([&] { shard->view = new ShardView; });
     guarded([&] {
         if (!survives_sigbus([&] {
+                format = sealed_format(shard->pages, meta, entry);
                 good = open_shard(shard->pages, entry.pages, meta.incarnation, entry.generation, *shard->view, damage);
             }))
             good = false;
     });
+    if (!good && format < kOldestFormat) report_format(index, format);
     if (good && (shard->view->postings != entry.postings || shard->view->nodes != entry.nodes ||
                  shard->view->metric != static_cast<Metric>(meta.options.metric) ||
                  shard->view->filters != meta.options.filters)) {

@@ -53,7 +53,7 @@ missing_packages() {
         case $thing in
         postgresql) [ -n "$(find_pg_config)" ] || postgresql_packages ;;
         compiler) command -v "${CXX:-g++}" >/dev/null || echo g++ ;;
-        make | cmake | git) command -v "$thing" >/dev/null || echo "$thing" ;;
+        make | cmake | git | mmdebstrap) command -v "$thing" >/dev/null || echo "$thing" ;;
         gtest) has_header gtest/gtest.h || echo libgtest-dev ;;
         benchmark) has_header benchmark/benchmark.h || echo libbenchmark-dev ;;
         libpq) [ -f "$("${PG_CONFIG:-pg_config}" --includedir 2>/dev/null)/libpq-fe.h" ] || echo libpq-dev ;;

@@ -80,8 +80,28 @@ stage_build() {
     cmake_build "$NPHD_SANDBOX/cmake" -DCMAKE_BUILD_TYPE=Release -DNPHD_MODULE=ON -DPG_CONFIG="$PG_CONFIG" -DNPHD_TESTS=OFF -DNPHD_BENCHES=OFF
     exports_what_it_must "$other"
     diff <(nm -D --defined-only "$module" | awk '{print $3}' | sort) <(nm -D --defined-only "$other" | awk '{print $3}' | sort)
-    count 2 0
-    remark " (make and CMake): nphd.so with $(nm -D --defined-only "$module" | grep -c ' pg_finfo_') functions, no warning"
+    dist_has_what_is_committed "$NPHD_SANDBOX/dist"
+    count 3 0
+    remark " (make, CMake, dist): nphd.so with $(nm -D --defined-only "$module" | grep -c ' pg_finfo_') functions, no warning"
+}
+
+# dist_has_what_is_committed DIRECTORY: the archives of `make dist`, from a repository of these sources that is made there.
+dist_has_what_is_committed() {
+    local at=$1 version
+    version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" nphd.control)
+    mkdir -p "$at/tree"
+    tar -cf - . | tar -C "$at/tree" -xf -
+    git -C "$at/tree" init -q
+    git -C "$at/tree" add -A
+    git -C "$at/tree" -c user.name=test -c user.email=test -c commit.gpgsign=false commit -q -m test
+    touch "$at/tree/left-behind.cpp"
+    make -C "$at" -f "$at/tree/Makefile" dist
+    git -C "$at/tree" ls-files | sed "s#^#nphd-$version/#" | sort >"$at/committed"
+    diff "$at/committed" <(tar -tzf "$at/nphd-$version.tar.gz" | grep -v '/$' | sort)
+    # shellcheck disable=SC2016 # of Perl
+    diff "$at/committed" <(perl -MIO::Uncompress::Unzip -e '
+        my $zip = IO::Uncompress::Unzip->new($ARGV[0]) or die;
+        do { print $zip->getHeaderInfo->{Name}, "\n" } while $zip->nextStream > 0' "$at/nphd-$version.zip" | grep -v '/$' | sort)
 }
 
 # cmake_build DIRECTORY OPTION...: warnings are errors; without the module unless an option says otherwise.
@@ -255,21 +275,33 @@ stage_soak() {
     remark "$(grep -h '^# soak: ' "$NPHD_SANDBOX/soak/run.log" | sed 's/^# soak:/,/')"
 }
 
-# The module with fault points, and beside it a control in which scans do not notice that their pages were used again.
+# The module with fault points, and beside it two controls: scans do not notice that their pages were used again; pages bear the number of
+# the next format.
 faults_build() {
-    local plain=$NPHD_SANDBOX/plain control=$NPHD_SANDBOX/control
+    local plain=$NPHD_SANDBOX/plain
     # The engine has no fault points: what there is of it will do.
     if [ -d "$plain/build" ]; then mkdir -p "$NPHD_SANDBOX/faulty" && cp -a "$plain/build" "$NPHD_SANDBOX/faulty/build"; fi
     install_extension "$NPHD_SANDBOX/faulty" WERROR=1 FAULTS=1
-    mkdir -p "$control"
-    cp -a "$NPHD_SANDBOX/faulty/build" "$control/build"
-    rm -f "$control/build/build/src/am/scan_run.o" "$control/build/nphd.so"
-    install_extension "$control" WERROR=1 FAULTS=1 CONTROL=NPHD_NO_REUSE_CHECK
+    control_build control NPHD_NO_REUSE_CHECK src/am/scan_run.cpp
+    # shellcheck disable=SC2046 # a list of files
+    control_build next NPHD_NEXT_FORMAT $(grep -lE 'kShardFormat|readable_format' engine/*/*.cpp src/*/*.cpp)
+}
+
+# control_build NAME CONTROL SOURCE...: the module with fault points but for these sources, which are compiled for the control.
+control_build() {
+    local at=$NPHD_SANDBOX/$1 control=$2 source
+    shift 2
+    mkdir -p "$at"
+    cp -a "$NPHD_SANDBOX/faulty/build" "$at/build"
+    for source in "$@"; do rm "$at/build/build/${source%.cpp}.o"; done
+    # PGXS has make look past objects that are missing where what is made of them is there.
+    rm "$at/build/build/libnphd_engine.a" "$at/build/nphd.so"
+    install_extension "$at" WERROR=1 FAULTS=1 CONTROL="$control"
 }
 
 stage_faults() {
     faults_build
-    NPHD_CONTROL_CONFIG=$NPHD_SANDBOX/control/server.conf \
+    NPHD_CONTROL_CONFIG=$NPHD_SANDBOX/control/server.conf NPHD_NEXT_CONFIG=$NPHD_SANDBOX/next/server.conf \
         run_tap "$NPHD_SANDBOX/faults" "${NPHD_FAULT_TESTS:-test/faults/*.pl}" "$NPHD_SANDBOX/faulty/server.conf"
 }
 

@@ -85,6 +85,7 @@ SELECT add_values('integer', '-2147483648', '-1', '0', '1', '7', '8', '65528', '
        add_values('oid', '0', '17', '4294967295'),
        add_values('boolean', 'true', 'false'),
        add_values('bitvec_ball', '(,)', '(aa,)', '(,0)', '(aa,NaN)', '(aa,-1)', '(aa,Infinity)', '("",0)', '(a5a5a5a5a5a5a5a5,0.5)', '(a5a5a5a5a5a5a5a5,1)'),
+       add_values('bitvec[]', '{}', '{a5}', '{NULL,""}', '{{a5a5,ff},{00,11}}', '[2147483646:2147483646]={a5}'),
        add_values('regclass', 'security_code') \g /dev/null
 INSERT INTO security_value SELECT DISTINCT type, format('NULL::%s', type) FROM security_value;
 SELECT DISTINCT t::regtype AS without_values FROM security_function, unnest(arguments) AS t WHERE t <> 'internal'::regtype AND t NOT IN (SELECT type FROM security_value);
@@ -149,7 +150,7 @@ DROP TABLE security_gone;
 -- With the fewest arguments that there can be.
 CREATE VIEW security_of_index AS SELECT * FROM security_function WHERE arguments[0] = 'regclass'::regtype;
 CREATE FUNCTION call_of(security_of_index, index text) RETURNS text LANGUAGE sql AS $$
-    SELECT format('SELECT * FROM %s(%s)', $1.name, string_agg(CASE type WHEN 'regclass'::regtype THEN quote_literal(index) ELSE '0.1' END, ', ' ORDER BY n))
+    SELECT format('SELECT * FROM %s(%s)', $1.name, string_agg(CASE type WHEN 'regclass'::regtype THEN quote_literal(index) WHEN 'bitvec[]'::regtype THEN '''{a5}''' ELSE '0.1' END, ', ' ORDER BY n))
     FROM unnest($1.arguments) WITH ORDINALITY AS a(type, n) WHERE n <= cardinality($1.arguments) - $1.defaults
 $$;
 SELECT array_agg(name ORDER BY name) AS functions FROM security_of_index;

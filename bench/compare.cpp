@@ -40,7 +40,7 @@ double own_cpu_seconds() {
 /// What building and changing an index took; what was not measured is empty.
 struct Costs {
     std::optional<double> build_cpu_seconds, bytes, wal_bytes, inserts_per_second, inserts_per_second_folded,
-        vacuum_seconds;
+        vacuum_seconds, vacuum_seconds_folded;
 };
 
 /// One index, or way to search, at several settings of effort.
@@ -266,8 +266,11 @@ protected:
         db_.run("CHECKPOINT");
         start = now();
         db_.run("VACUUM (TRUNCATE off) " + table_);
-        if (!folded.empty()) db_.run(folded);
         costs.vacuum_seconds = now() - start;
+        if (!folded.empty()) {
+            db_.run(folded);
+            costs.vacuum_seconds_folded = now() - start;
+        }
     }
 
 private:
@@ -427,18 +430,20 @@ std::string shown(const char* format, std::optional<double> figure) {
 void print_costs(const std::vector<std::unique_ptr<Contender>>& contenders, const std::vector<Costs>& costs,
                  std::uint32_t rows) {
     std::printf(
-        "\n| | build: CPU seconds | bytes a code | WAL of the build, of its size | inserts a second | the same, folded "
-        "| VACUUM, seconds |\n|---|--:|--:|--:|--:|--:|--:|\n");
+        "\n| | build: CPU seconds | bytes a code | WAL of the build, of its size | inserts a second | with folding | "
+        "VACUUM, s "
+        "| with rewriting |\n|---|--:|--:|--:|--:|--:|--:|--:|\n");
     for (std::size_t c = 0; c < costs.size(); ++c) {
         const Costs& k = costs[c];
         if (!k.build_cpu_seconds) continue;
         std::optional<double> per_code, wal;
         if (k.bytes) per_code = *k.bytes / rows;
         if (k.wal_bytes) wal = *k.wal_bytes / *k.bytes;
-        std::printf("| %s | %s | %s | %s | %s | %s | %s |\n", contenders[c]->name().c_str(),
+        std::printf("| %s | %s | %s | %s | %s | %s | %s | %s |\n", contenders[c]->name().c_str(),
                     shown("%.1f", k.build_cpu_seconds).c_str(), shown("%.0f", per_code).c_str(),
                     shown("%.2f", wal).c_str(), shown("%.0f", k.inserts_per_second).c_str(),
-                    shown("%.0f", k.inserts_per_second_folded).c_str(), shown("%.2f", k.vacuum_seconds).c_str());
+                    shown("%.0f", k.inserts_per_second_folded).c_str(), shown("%.2f", k.vacuum_seconds).c_str(),
+                    shown("%.2f", k.vacuum_seconds_folded).c_str());
     }
 }
 

@@ -1,5 +1,7 @@
-// The binary form of bitvec, that of varbit: the number of bits as a 32-bit integer in network order, then the bytes.
+// The binary form of bitvec (engine/code/binary_form.hpp).
 #include "src/type/bitvec.hpp"
+
+#include "engine/code/binary_form.hpp"
 
 namespace nphd {
 
@@ -8,15 +10,18 @@ NPHD_FUNCTION(bitvec_recv) {
     auto* message = reinterpret_cast<StringInfo>(PG_GETARG_POINTER(0));
     const int32 typmod = PG_GETARG_INT32(2);
 
-    const auto bits = static_cast<int32>(pq_getmsgint(message, 4));
-    if (bits < 0 || bits > kMaxBitvecBits || bits % 8 != 0)
+    const auto* rest = reinterpret_cast<const uint8*>(message->data + message->cursor);
+    const BinaryForm read = read_binary({rest, static_cast<size_t>(message->len - message->cursor)}, kMaxBitvecBits);
+    if (read.fault == BinaryForm::bad_length)
         NPHD_INPUT_ERROR(fcinfo, errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-                         errmsg("invalid bit length %d in external bitvec value", bits),
+                         errmsg("invalid bit length %d in external bitvec value", read.bits),
                          errdetail("A bitvec has whole bytes and at most %d bits.", kMaxBitvecBits));
-    const char* bytes = pq_getmsgbytes(message, bits / 8);
-    if (exceeds_typmod(static_cast<size_t>(bits), typmod))
-        NPHD_INPUT_ERROR(fcinfo, too_long_for_typmod(static_cast<size_t>(bits), typmod));
-    return bitvec_datum(new_bitvec({reinterpret_cast<const uint8*>(bytes), static_cast<size_t>(bits / 8)}));
+    if (read.fault == BinaryForm::too_short)
+        ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("insufficient data left in message")));
+    message->cursor += static_cast<int>(kBinaryHead + read.bytes.size());
+    if (exceeds_typmod(static_cast<size_t>(read.bits), typmod))
+        NPHD_INPUT_ERROR(fcinfo, too_long_for_typmod(static_cast<size_t>(read.bits), typmod));
+    return bitvec_datum(new_bitvec(read.bytes));
 }
 
 NPHD_FUNCTION(bitvec_send) {

@@ -203,10 +203,9 @@ void search_pairs(const ShardView& view, const Question& question) {
 }
 
 void filter_postings(const LaneView& lane, const PostingFilter& filter) {
-    for (const ColumnCondition& condition : filter.conditions)
-        require(count_postings(lane, condition) <= lane.postings, "of the postings no more than there are satisfy it");
     FilteredPostings postings;
     postings.start(lane, filter);
+    require(postings.candidates() <= lane.postings, "of the postings no more than there are may satisfy it");
     StepCount steps{std::uint64_t{lane.postings} + 1000};
     while (!postings.done()) {
         steps.step();

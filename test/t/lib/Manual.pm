@@ -215,6 +215,7 @@ sub shell_faults
 			  or push @faults, "$command: $err";
 		}
 		elsif ($program =~ m{/}) { push @faults, "$program is no program of the tree" unless -x "$root/$program"; }
+		elsif ($program =~ /^(npm|pip)$/) { push @faults, map { "$_ is no folder of the tree" } grep { m{^\./} && !-d "$root/$_" } @arguments; }
 		elsif ($program !~ /^(apt-get|git|cd|sudo)$/) { push @faults, "$program: not known here"; }
 	}
 	return @faults;

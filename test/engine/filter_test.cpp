@@ -158,8 +158,9 @@ TEST_P(Filters, LetThePostingsPassThatAPlainLoopDoes) {
                     columns[c.column].values, [&](const auto& value) { return condition_holds(c, value); });
                 FilteredPostings alone;
                 alone.start(lane, PostingFilter{{&c, 1}});
-                if (!ordered || c.ranges.size() <= kCountedOneByOne)
+                if (!ordered || c.ranges.size() <= kCountedOneByOne) {
                     ASSERT_EQ(alone.candidates(), ordered ? holds_for : n);
+                }
                 least = std::min(least, static_cast<std::uint32_t>(holds_for));
             }
             FilteredPostings postings;

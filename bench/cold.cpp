@@ -85,7 +85,7 @@ void measure(const char* what, const std::string& setting, const CodeSet& querie
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto rows = static_cast<std::uint32_t>(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1000000);
+    const auto rows = static_cast<std::uint32_t>(number_argument(argc, argv, 1, 1000000));
     const bool keep = argc > 2;
     const auto data = make_data(rows, kQueries, 41);
     {

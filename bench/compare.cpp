@@ -506,12 +506,9 @@ void compare(const std::string& name, const nphd::test::DataSet& data, const Cod
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto argument = [&](int i, unsigned long otherwise) {
-        return argc > i ? std::strtoul(argv[i], nullptr, 10) : otherwise;
-    };
-    const auto rows = static_cast<std::uint32_t>(argument(1, 1000000));
-    const auto n_queries = static_cast<std::uint32_t>(argument(2, 500));
-    const std::uint64_t seed = argument(3, 11);
+    const auto rows = static_cast<std::uint32_t>(number_argument(argc, argv, 1, 1000000));
+    const auto n_queries = static_cast<std::uint32_t>(number_argument(argc, argv, 2, 500));
+    const std::uint64_t seed = number_argument(argc, argv, 3, 11);
     std::ofstream plot(argc > 4 ? argv[4] : "/dev/null");
     omp_set_num_threads(1);
 

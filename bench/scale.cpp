@@ -1,5 +1,5 @@
 // How time, memory, WAL and size grow with the number of codes. Run by bench/run, which starts the server, up to 10^6;
-// by hand further, with --scale.
+// by hand further.
 //
 //   scale [most rows] [points file]
 //
@@ -90,7 +90,7 @@ Growth measure(std::uint32_t rows, std::uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto most = static_cast<std::uint32_t>(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1000000);
+    const auto most = static_cast<std::uint32_t>(number_argument(argc, argv, 1, 1000000));
     std::ofstream points(argc > 2 ? argv[2] : "/dev/null");
     {
         Connection db;

@@ -25,6 +25,10 @@ using nphd::test::TestRandom;
 constexpr std::uint32_t kCodeBytes = 32, kShortBytes = 8, kFamily = 10;
 constexpr double kNoise = 0.03;
 
+inline unsigned long number_argument(int argc, char** argv, int i, unsigned long otherwise) {
+    return argc > i ? std::strtoul(argv[i], nullptr, 10) : otherwise;
+}
+
 inline double now() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }

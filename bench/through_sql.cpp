@@ -59,12 +59,9 @@ InsertFigures insert(Connection& db, const std::string& table, const CodeSet& co
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto argument = [&](int i, unsigned long otherwise) {
-        return argc > i ? std::strtoul(argv[i], nullptr, 10) : otherwise;
-    };
-    const auto rows = static_cast<std::uint32_t>(argument(1, 1000000));
-    const auto n_queries = static_cast<std::uint32_t>(argument(2, 2000));
-    const std::uint64_t seed = argument(3, 7);
+    const auto rows = static_cast<std::uint32_t>(number_argument(argc, argv, 1, 1000000));
+    const auto n_queries = static_cast<std::uint32_t>(number_argument(argc, argv, 2, 2000));
+    const std::uint64_t seed = number_argument(argc, argv, 3, 7);
 
     Connection db;
     db.run("SET client_min_messages = warning");

@@ -202,16 +202,19 @@ ALTER TABLE security DISABLE ROW LEVEL SECURITY;
 CREATE FUNCTION trap(code bitvec) RETURNS bitvec LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN code; END';
 CREATE FUNCTION wanted(id integer) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN true; END';
 CREATE INDEX security_trap ON security USING nphd (trap(code)) WHERE wanted(id);
+CREATE INDEX security_trap_hamming ON security USING nphd (trap(code) bitvec_hamming_ops) WHERE wanted(id);
 INSERT INTO security SELECT i, NULL, made_code(i, 8) FROM generate_series(301, 400) AS i;
 CREATE OR REPLACE FUNCTION trap(code bitvec) RETURNS bitvec LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
 CREATE OR REPLACE FUNCTION wanted(id integer) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
 SELECT DISTINCT refusal(call_of(f, 'security_trap')) FROM security_of_index AS f;
+-- A row that cannot be compared with the query is refused without a look at its code.
+SELECT refusal('SELECT * FROM nphd_search(''security_trap_hamming'', ''{a5}'')');
 DELETE FROM security WHERE id % 2 = 0;
 SELECT settle() \g /dev/null
 VACUUM security;
 SELECT nphd_compact('security_trap', true);
 SELECT refusal('SELECT * FROM nphd_check(''security_trap'', true)');
-DROP INDEX security_trap;
+DROP INDEX security_trap, security_trap_hamming;
 DROP FUNCTION trap, wanted;
 
 -- What policies hide is hidden from conditions that can tell of it: one whose operator or function is not leakproof is no condition of the index, alone or beside

@@ -25,6 +25,7 @@ struct ScanState {
     ScanRun* run;           // null before the first row
     HandedOut handed_out;
     ScanAccount account;  // of the runs that have ended
+    bool incomparable;    // the row returned last
 };
 
 int compare_packed(const void* a, const void* b) { return memcmp(a, b, sizeof(PackedRowId)); }
@@ -135,6 +136,7 @@ bool nphdgettuple(IndexScanDesc scan, ScanDirection direction) {
                 if (was_handed_out(state->handed_out, found.row)) break;
                 remember(state, found.row);
                 return_row(scan, found);
+                state->incomparable = found.order == FoundRow::incomparable;
                 return true;
         }
     }
@@ -169,6 +171,8 @@ ScanAccount scan_account(IndexScanDesc scan) {
     if (state->run != nullptr) scan_run_account(state->run, &sum);
     return sum;
 }
+
+bool returned_incomparable(IndexScanDesc scan) { return static_cast<const ScanState*>(scan->opaque)->incomparable; }
 
 void nphdendscan(IndexScanDesc scan) {
     auto* state = static_cast<ScanState*>(scan->opaque);

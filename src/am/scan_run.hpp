@@ -50,4 +50,8 @@ void scan_run_account(const ScanRun* run, ScanAccount* sum);
 /// What all runs of a scan by nphdbeginscan() did until now, whether the last one has ended or not (scan.cpp).
 ScanAccount scan_account(IndexScanDesc scan);
 
+/// Whether the row that the scan returned last is FoundRow::incomparable. Its distance is 0 to the executor, which
+/// evaluates what is ordered by itself and so raises the error; who does not has to ask.
+bool returned_incomparable(IndexScanDesc scan);
+
 }  // namespace nphd

@@ -2,6 +2,7 @@
 // `ORDER BY code <-> query LIMIT k` find, without what a statement costs beside its search.
 
 #include "src/am/opclass.hpp"
+#include "src/am/scan_run.hpp"
 #include "src/inspect/index_checks.hpp"
 
 namespace nphd {
@@ -12,62 +13,30 @@ struct BatchSearch {
     ReturnSetInfo* result;
     IndexedTable opened;
     IndexScanDesc scan;
-    ScanKeyData order;
-    Metric metric;
-    int32 k;
     TupleTableSlot* slot;
-    // For the code of a row, which may be an expression.
-    IndexInfo* index_info;
-    EState* executor;
+    int32 k;
 };
 
 }  // namespace
 
-static void init_order(BatchSearch* search) {
-    Relation index = search->opened.index;
-    const Oid type = index->rd_opcintype[0];
-    const Oid distance = get_opfamily_member(index->rd_opfamily[0], type, type, kDistanceStrategy);
-    ScanKeyEntryInitialize(&search->order, SK_ORDER_BY, 1, kDistanceStrategy, type, InvalidOid, get_opcode(distance),
-                           Datum{0});
-}
-
-static void begin_search(BatchSearch* search) {
-    Relation table = search->opened.table, index = search->opened.index;
-    search->metric = index_metric(index);
-    init_order(search);
-    search->scan = begin_index_scan(table, index, GetActiveSnapshot(), 0, 1);
-    search->slot = table_slot_create(table, nullptr);
-    search->index_info = BuildIndexInfo(index);
-    search->executor = CreateExecutorState();
-    GetPerTupleExprContext(search->executor)->ecxt_scantuple = search->slot;
-}
-
-static void end_search(BatchSearch* search) {
-    index_endscan(search->scan);
-    ExecDropSingleTupleTableSlot(search->slot);
-    FreeExecutorState(search->executor);
-    close_indexed_table(search->opened);
-}
-
-// A row that cannot be compared with the query comes first, as if at distance 0, and the statement that wants it asks
-// its distance: an error, as there.
-static void check_comparable(BatchSearch* search) {
-    Datum values[INDEX_MAX_KEYS];
-    bool nulls[INDEX_MAX_KEYS];
-    FormIndexDatum(search->index_info, search->slot, search->executor, values, nulls);
-    if (!nulls[0]) FunctionCall2(&search->order.sk_func, values[0], search->order.sk_argument);
-    ResetPerTupleExprContext(search->executor);
-}
-
-// Rows without a code come last and are at no distance, so they are nobody's neighbours.
+// Rows without a code come last and are at no distance, so they are nobody's neighbours. The code of a row is not
+// looked at: it may be an expression, which is the code of the table's owner, and is not to run with the caller's
+// rights.
 static void put_nearest(BatchSearch* search, int32 number, Datum query) {
-    search->order.sk_argument = query;
-    index_rescan(search->scan, nullptr, 0, &search->order, 1);
+    // The scan knows what its index measures, and calls no function of the key.
+    ScanKeyData order{};
+    order.sk_flags = SK_ORDER_BY;
+    order.sk_attno = 1;
+    order.sk_strategy = kDistanceStrategy;
+    order.sk_argument = query;
+    index_rescan(search->scan, nullptr, 0, &order, 1);
     for (int32 i = 0; i < search->k && index_getnext_slot(search->scan, ForwardScanDirection, search->slot); ++i) {
         if (search->scan->xs_orderbynulls[0]) break;
-        const double distance = DatumGetFloat8(search->scan->xs_orderbyvals[0]);
-        if (distance == 0 && search->metric != Metric::nphd) check_comparable(search);
-        Datum values[] = {Int32GetDatum(number), PointerGetDatum(&search->slot->tts_tid), Float8GetDatum(distance)};
+        if (returned_incomparable(search->scan))
+            ereport(ERROR, (errcode(ERRCODE_STRING_DATA_LENGTH_MISMATCH),
+                            errmsg("query %d has another bit length than a row that it finds", number)));
+        Datum values[] = {Int32GetDatum(number), PointerGetDatum(&search->slot->tts_tid),
+                          search->scan->xs_orderbyvals[0]};
         bool nulls[lengthof(values)] = {};
         tuplestore_putvalues(search->result->setResult, search->result->setDesc, values, nulls);
     }
@@ -95,8 +64,11 @@ NPHD_FUNCTION(nphd_search) {
     if (search.k < 1) ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be at least 1")));
     search.opened =
         nphd::open_indexed_table(PG_GETARG_OID(0), "Order the table by the distance to each query instead.");
-    nphd::begin_search(&search);
+    search.scan = nphd::begin_index_scan(search.opened.table, search.opened.index, GetActiveSnapshot(), 0, 1);
+    search.slot = table_slot_create(search.opened.table, nullptr);
     nphd::put_all(&search, PG_GETARG_ARRAYTYPE_P(1));
-    nphd::end_search(&search);
+    index_endscan(search.scan);
+    ExecDropSingleTupleTableSlot(search.slot);
+    nphd::close_indexed_table(search.opened);
     PG_RETURN_NULL();
 }

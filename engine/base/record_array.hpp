@@ -30,6 +30,13 @@ struct RecordArray {
         return v;
     }
 
+    /// The i-th record as a number of 3 or 4 bytes (shard/packed_numbers.hpp). Reads 4, which end before the page does.
+    [[gnu::always_inline]] std::uint32_t number(std::uint32_t i) const noexcept {
+        std::uint32_t number;
+        std::memcpy(&number, at(i), sizeof number);
+        return record_bytes == 3 ? number & 0xFFFFFF : number;
+    }
+
     static constexpr std::uint32_t records_per_page(std::uint32_t record_bytes) noexcept {
         return static_cast<std::uint32_t>(kPageDataBytes / record_bytes);
     }

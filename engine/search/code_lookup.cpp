@@ -18,15 +18,15 @@ NodeId find_in_directory(const LaneView& lane, std::span<const std::uint8_t> cod
     const std::uint64_t hash = hash_code(code);
     if (!bloom_may_contain(lane.bloom, hash)) return kNoNode;
     const auto bucket = static_cast<std::uint32_t>(lane.directory_bits == 0 ? 0 : hash >> (64 - lane.directory_bits));
-    const auto begin = lane.directory_starts.value<std::uint32_t>(bucket);
-    const auto end = std::min(lane.directory_starts.value<std::uint32_t>(bucket + 1), lane.directory_nodes.count);
+    const std::uint32_t begin = lane.directory_starts.number(bucket);
+    const auto end = std::min(lane.directory_starts.number(bucket + 1), lane.directory_nodes.count);
     // Two to four nodes, each with its code somewhere else: the cache misses go side by side.
     constexpr std::uint32_t kAhead = 8;
     NodeId ids[kAhead];
     for (std::uint32_t from = begin; from < end;) {
         const std::uint32_t n = std::min(end - from, kAhead);
         for (std::uint32_t i = 0; i < n; ++i) {
-            ids[i] = lane.node_id(lane.directory_nodes, from + i);
+            ids[i] = lane.directory_nodes.number(from + i);
             if (ids[i] < lane.nodes) __builtin_prefetch(lane.codes.at(ids[i]));
         }
         for (std::uint32_t i = 0; i < n; ++i)

@@ -26,9 +26,9 @@ void mark_dead_nodes(const LaneView& lane, std::span<const std::uint8_t> dead, N
     if (first == end) return;
     const std::uint64_t known = std::uint64_t{dead.size()} * 8;
     std::uint64_t ignored = 0;
-    auto begin = lane.posting_offsets.value<std::uint32_t>(first);
+    std::uint32_t begin = lane.posting_offsets.number(first);
     for (NodeId node = first; node < end; ++node) {
-        const auto next = lane.posting_offsets.value<std::uint32_t>(node + 1);
+        const std::uint32_t next = lane.posting_offsets.number(node + 1);
         const bool any = begin < next && next <= lane.postings;
         const std::uint64_t bit = lane.posting_base + begin;
         // Most nodes have one posting, and whether it is dead no branch predictor knows.

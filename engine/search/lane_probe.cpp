@@ -38,8 +38,7 @@ std::uint64_t LaneProbe::price(std::uint32_t chunk, std::uint32_t flips) {
     std::uint64_t nodes = 0;
     for (std::uint64_t pattern = (std::uint64_t{1} << flips) - 1; pattern < end; pattern = next_pattern(pattern)) {
         const std::uint32_t at = first + (value ^ static_cast<std::uint32_t>(pattern));
-        const auto from = view.chunk_starts.value<std::uint32_t>(at),
-                   to = view.chunk_starts.value<std::uint32_t>(at + 1);
+        const std::uint32_t from = view.chunk_starts.number(at), to = view.chunk_starts.number(at + 1);
         // A damaged table: nothing is found by it.
         if (from < to && to <= view.nodes) {
             priced_.push_back({chunk * view.nodes + from, chunk * view.nodes + to});
@@ -150,7 +149,7 @@ bool LaneProbe::advance(std::uint32_t limit, std::uint64_t& budget) {
         if (budget == 0) return false;
         List& list = lists_[next_list_];
         for (; list.begin < list.end && n < BatchSpace::kNodes; ++list.begin) {
-            const NodeId node = view.node_id(view.chunk_nodes, list.begin);
+            const NodeId node = view.chunk_nodes.number(list.begin);
             space_->ids[n] = node;
             n += node >= first_ && node < view.nodes;
         }

@@ -1,11 +1,11 @@
 #include "engine/search/lane_walk.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <utility>
 
 #include "engine/base/page_advice.hpp"
+#include "engine/shard/packed_numbers.hpp"
 
 namespace nphd {
 
@@ -14,12 +14,6 @@ namespace {
 static_assert(BatchSpace::kNodes >= kMaxDegree, "a batch holds all links of a node");
 
 constexpr std::uint32_t kHopsPerLevel = 256;  // a descent takes a few; damaged links must not make it long
-
-std::uint32_t load(const std::byte* p) noexcept {
-    std::uint32_t v;
-    std::memcpy(&v, p, sizeof v);
-    return v;
-}
 
 }  // namespace
 
@@ -95,11 +89,11 @@ void LaneWalk::measure_entries(const LevelView& level, std::uint32_t n, Best& be
 void LaneWalk::climb_down(const LevelView& level, std::uint32_t degree, Best& best) noexcept {
     for (std::uint32_t hop = 0; hop < kHopsPerLevel; ++hop) {
         const Best before = best;
-        const std::byte* const links = level.links.at(best.entry);
+        const LinkList links(level.links, best.entry);
         std::uint32_t n = 0;
         for (std::uint32_t i = 0; i < degree; ++i) {
-            const std::uint32_t entry = load(links + std::size_t{4} * i);
-            if (entry == kNoNode) break;
+            const std::uint32_t entry = links[i];
+            if (entry == links.none()) break;
             if (entry < level.entries.count) space_->entries[n++] = entry;
         }
         candidates_.reserve(n);
@@ -142,13 +136,13 @@ void LaneWalk::descend() {
 void LaneWalk::expand() {
     const LaneView& view = *query_->view;
     candidates_.reserve(view.degree);
-    const std::byte* const links = view.links.at(candidates_.pop_frontier());
+    const LinkList links(view.links, candidates_.pop_frontier());
     if (!dry()) prefetch_links(candidates_.peek_frontier());
     std::uint32_t n = 0;
     for (std::uint32_t i = 0; i < view.degree; ++i) {
-        const NodeId id = load(links + std::size_t{4} * i);
+        const NodeId id = links[i];
         if (id >= view.nodes) {
-            if (id == kNoNode) break;
+            if (id == links.none()) break;
             continue;
         }
         space_->ids[n] = id;

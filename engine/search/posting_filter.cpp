@@ -49,7 +49,7 @@ std::uint32_t places_before(const LaneView& lane, const FilterColumnView& column
     to = place(from);
     from = place(from - 1);
     while (from < to) {
-        const std::uint32_t middle = from + (to - from) / 2, posting = lane.node_id(column.order, middle);
+        const std::uint32_t middle = from + (to - from) / 2, posting = column.order.number(middle);
         if (posting < lane.postings && before(column.value(posting)))
             from = middle + 1;
         else
@@ -218,7 +218,7 @@ std::uint32_t FilteredPostings::next_by_value(std::uint32_t most, std::uint32_t*
         }
         const std::uint32_t taken = std::min(left, end_ - place_);
         for (const std::uint32_t end = place_ + taken; place_ < end; ++place_) {
-            const std::uint32_t posting = lane_->node_id(column.order, place_);
+            const std::uint32_t posting = column.order.number(place_);
             out[n] = posting;
             n += posting < lane_->postings;
         }

@@ -12,6 +12,7 @@
 #include "engine/shard/bloom_filter.hpp"
 #include "engine/shard/code_chunks.hpp"
 #include "engine/shard/lane_input.hpp"
+#include "engine/shard/packed_numbers.hpp"
 #include "engine/shard/record_hash.hpp"
 
 namespace nphd {
@@ -260,7 +261,7 @@ struct ShardCheck::State {
     /// The node of posting `p`, which only grows; the offsets were sound when they were looked at.
     void follow(std::uint32_t p) noexcept {
         const LaneView& l = lane();
-        while (node + 1 < l.nodes && p >= l.posting_offsets.value<std::uint32_t>(node + 1)) ++node;
+        while (node + 1 < l.nodes && p >= l.posting_offsets.number(node + 1)) ++node;
     }
 
     bool check_rows() noexcept {
@@ -272,8 +273,7 @@ struct ShardCheck::State {
             if (row.block == 0xFFFFFFFFu || row.offset == 0) add(row_id, l.row_ids.at(p));
             if (!sound) return;
             follow(p);
-            if (p > l.posting_offsets.value<std::uint32_t>(node) && row < l.row_id(p - 1))
-                add(row_order, l.row_ids.at(p));
+            if (p > l.posting_offsets.number(node) && row < l.row_id(p - 1)) add(row_order, l.row_ids.at(p));
         });
         if (whole) node = 0;
         return whole;
@@ -306,9 +306,10 @@ struct ShardCheck::State {
     void check_list(const RecordArray& links, std::uint32_t i, std::uint32_t degree, std::uint32_t count,
                     Fault range) noexcept {
         const auto kind = [range](unsigned n) { return static_cast<Fault>(range + n); };
+        const LinkList list(links, i);
         std::uint32_t ids[kMaxDegree];
-        std::memcpy(ids, links.at(i), std::size_t{degree} * sizeof(std::uint32_t));
-        const auto end = std::find(ids, ids + degree, kNoNode);
+        std::uint32_t* end = ids;
+        while (end < ids + degree && (*end = list[static_cast<std::uint32_t>(end - ids)]) != list.none()) ++end;
         work += 10 + 4 * static_cast<std::uint64_t>(end - ids);
         std::sort(ids, end);
         if (end != ids && end[-1] >= count) add(kind(0), links.at(i));
@@ -347,8 +348,8 @@ struct ShardCheck::State {
     bool check_starts(const RecordArray& starts, std::uint32_t first, std::uint32_t values, Fault fault) noexcept {
         return records(values + 1, [&](std::uint32_t i) {
             work += 2;
-            const auto start = starts.value<std::uint32_t>(first + i);
-            const bool good = (i > 0 ? start >= starts.value<std::uint32_t>(first + i - 1) : start == 0) &&
+            const std::uint32_t start = starts.number(first + i);
+            const bool good = (i > 0 ? start >= starts.number(first + i - 1) : start == 0) &&
                               (i < values ? start <= lane().nodes : start == lane().nodes);
             if (!good) add(fault, starts.at(first + i));
         });
@@ -363,7 +364,7 @@ struct ShardCheck::State {
     /// The value that has place `place`, which only grows; the starts were sound when they were looked at.
     void follow_value(const RecordArray& starts, std::uint32_t first, std::uint32_t values,
                       std::uint32_t place) noexcept {
-        for (; value + 1 < values && place >= starts.value<std::uint32_t>(first + value + 1); ++value) work += 2;
+        for (; value + 1 < values && place >= starts.number(first + value + 1); ++value) work += 2;
     }
 
     /// As many places as nodes, and no node has two: each has one.
@@ -373,7 +374,7 @@ struct ShardCheck::State {
         const bool sound = met[bucket_starts].count == 0;
         const bool whole = records(l.nodes, [&](std::uint32_t i) {
             work += 20 + l.codes.record_bytes / 16;
-            const NodeId n = l.node_id(l.directory_nodes, i);
+            const NodeId n = l.directory_nodes.number(i);
             if (n >= l.nodes) return add(bucket_node, l.directory_nodes.at(i));
             if (seen.has(n)) return add(bucket_repeated, l.directory_nodes.at(i));
             seen.add(n);
@@ -407,15 +408,15 @@ struct ShardCheck::State {
             const bool whole = records(l.nodes, [&](std::uint32_t i) {
                 work += 10;
                 if (i + kAhead < l.nodes) {
-                    const NodeId ahead = l.node_id(l.chunk_nodes, first + i + kAhead);
+                    const NodeId ahead = l.chunk_nodes.number(first + i + kAhead);
                     if (ahead < l.nodes) __builtin_prefetch(l.codes.at(ahead) + chunk * l.chunk_bits / 64 * 8);
                 }
                 const std::uint32_t before = value;
                 follow_value(l.chunk_starts, chunk * (values + 1), values, i);
-                const NodeId n = l.node_id(l.chunk_nodes, first + i);
+                const NodeId n = l.chunk_nodes.number(first + i);
                 const std::byte* const place = l.chunk_nodes.at(first + i);
                 if (n >= l.nodes) return add(chunk_node, place);
-                if (i > 0 && value == before && n <= l.node_id(l.chunk_nodes, first + i - 1)) add(chunk_order, place);
+                if (i > 0 && value == before && n <= l.chunk_nodes.number(first + i - 1)) add(chunk_order, place);
                 if (code_chunk(l.codes.at(n), chunk, l.chunk_bits) != value) add(chunk_value, place);
             });
             if (!whole) return false;
@@ -450,13 +451,13 @@ struct ShardCheck::State {
     void check_place(const FilterColumnView& c, std::uint32_t place) noexcept {
         const LaneView& l = lane();
         const std::byte* const record = c.order.at(place);
-        const std::uint32_t p = l.node_id(c.order, place);
+        const std::uint32_t p = c.order.number(place);
         if (p >= l.postings || c.is_null(p)) return add(order_posting, record);
         if (seen.has(p)) return add(order_repeated, record);
         seen.add(p);
         const FilterValue v = c.value(p);
         if (place > 0) {
-            const std::uint32_t before = l.node_id(c.order, place - 1);
+            const std::uint32_t before = c.order.number(place - 1);
             if (before < l.postings && !c.is_null(before) &&
                 (c.value(before) > v || (c.value(before) == v && before >= p)))
                 add(order_sequence, record);
@@ -489,7 +490,7 @@ struct ShardCheck::State {
         const bool whole = records(l.postings, [&](std::uint32_t p) {
             work += 4;
             follow(p);
-            if (l.node_id(l.posting_nodes, p) != node) add(posting_node, l.posting_nodes.at(p));
+            if (l.posting_nodes.number(p) != node) add(posting_node, l.posting_nodes.at(p));
         });
         if (whole) node = 0;
         return whole;
@@ -524,12 +525,10 @@ struct ShardCheck::State {
         const LaneView& l = lane();
         expanded.add(n);
         work += 10 + 4 * std::uint64_t{l.degree};
-        const std::byte* const links = l.links.at(n);
+        const LinkList links(l.links, n);
         for (std::uint32_t i = 0; i < l.degree; ++i) {
-            NodeId id;
-            std::memcpy(&id, links + std::size_t{4} * i, sizeof id);
-            if (id == kNoNode) return;
-            reach(id);
+            if (links[i] == links.none()) return;
+            reach(links[i]);
         }
     }
 

@@ -100,29 +100,30 @@ static_assert(sizeof(LaneRecord) == 176);
 
 enum class SectionKind : std::uint16_t {
     codes = 1,            // `nodes` records of record_bytes, zero-padded
-    links = 2,            // argument 0: `nodes` records of degree u32 node ids, ended by kNoNode or full;
-                          // argument l > 0: level_entries[l-1] records of upper_degree u32 entry numbers of that level
+    links = 2,            // argument 0: `nodes` records of degree node ids, ended by kNoNode or full; argument l > 0:
+                          // level_entries[l-1] records of upper_degree entry numbers of that level, ended likewise;
+                          // number_bytes(records) each, and of kNoNode as many
     level_entries = 3,    // argument l > 0: UpperEntry for each entry of level l
-    posting_offsets = 4,  // nodes + 1 records u32: postings of node i are [offset i, offset i + 1)
+    posting_offsets = 4,  // nodes + 1 numbers: postings of node i are [offset i, offset i + 1); number_bytes(postings)
     postings = 5,         // `postings` PackedRowId
     // Look-up of a code by its hash, hash_record() of its record; both or neither.
-    key_directory = 16,  // argument 0: 2^b + 1 records u32: nodes whose hash has the upper b bits i are those at
-                         // [start i, start i + 1) of argument 1: `nodes` ids of node_id_bytes() each
+    key_directory = 16,  // argument 0: 2^b + 1 numbers: nodes whose hash has the upper b bits i are those at
+                         // [start i, start i + 1) of argument 1: `nodes` ids; number_bytes(nodes) each
     bloom_filter = 17,   // 32-byte blocks (shard/bloom_filter.hpp)
     // Look-up of all codes within a radius (search/lane_probe.hpp); both or neither. A chunk is a run of chunk_bits
     // bits of the code, chunk c from bit c * chunk_bits on, bits counted from the lowest one of byte 0.
-    radius_starts = 18,  // chunks * (2^chunk_bits + 1) records u32: of chunk c, nodes with the value v are those at
+    radius_starts = 18,  // chunks * (2^chunk_bits + 1) numbers: of chunk c, nodes with the value v are those at
                          // [start v, start v + 1), counted from c * nodes, of
-    radius_nodes = 19,   // chunks * nodes ids of node_id_bytes() each, ascending within a value
+    radius_nodes = 19,   // chunks * nodes ids, ascending within a value; number_bytes(nodes) each, as the starts
     // The filter columns of ShardHeader::filters; argument: the column.
     filter_column = 20,  // `postings` values of the column's width, 0 where NULL
     prefix_plane = 21,   // reserved
     filter_nulls = 22,   // u64 words: bit p % 64 of word p / 64 set: posting p is NULL. None: no posting is
     // Look-up of postings by a column's value; all of the column or none.
-    value_order = 23,   // postings that are not NULL, ascending by value, then by number; node_id_bytes(postings) each
+    value_order = 23,   // postings that are not NULL, ascending by value, then by number; number_bytes(postings) each
     value_fences = 24,  // the value at each kFenceStride-th place of the order, from place 0 on
     value_bloom = 25,   // 32-byte blocks (shard/bloom_filter.hpp) of hash_filter_value()
-    // Where a lane has one of these and more postings than nodes: the node of each posting, node_id_bytes(nodes) each.
+    // Where a lane has one of these and more postings than nodes: the node of each posting, number_bytes(nodes) each.
     posting_nodes = 26,
 };
 
@@ -135,8 +136,9 @@ constexpr std::uint32_t fences_of(std::uint32_t places) noexcept {
 /// Widest chunk of a radius table.
 inline constexpr std::uint32_t kMaxChunkBits = 20;
 
-/// A node id, or the number of a posting, in a section of many: 3 bytes in lanes of fewer than 2^24, else 4.
-constexpr std::uint32_t node_id_bytes(std::uint32_t nodes) noexcept { return nodes < 1u << 24 ? 3 : 4; }
+/// Bytes of each number in a section of many, none of which is greater than `most`. Of three, all ones are left for
+/// kNoNode where all numbers are below `most`.
+constexpr std::uint32_t number_bytes(std::uint32_t most) noexcept { return most < 1u << 24 ? 3 : 4; }
 
 struct SectionRecord {
     std::uint16_t kind;      // SectionKind

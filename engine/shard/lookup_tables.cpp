@@ -55,14 +55,14 @@ KeyDirectory build_key_directory(const RecordArray& codes, unsigned threads, Mem
                   [&](NodeId n) { hashes[n] = hash_record(codes.at(n), codes.record_bytes); });
     });
     KeyDirectory out;
-    out.starts = LargeArray<std::uint32_t>(budget, std::size_t{values} + 1);
-    out.nodes = PackedNodeIds(budget, nodes, node_id_bytes(nodes));
+    LargeArray<std::uint32_t> starts(budget, std::size_t{values} + 1);
+    out.nodes = PackedNumbers(budget, nodes, number_bytes(nodes));
     out.bloom_blocks = bloom_blocks(nodes);
     out.bloom = LargeArray<std::byte>(budget, std::size_t{out.bloom_blocks} * kBloomBlockBytes);
     parallel_for(threads, 2, [&](std::size_t task) {
         if (task == 0)
             counting_sort(
-                nodes, values, out.starts.data(), progress,
+                nodes, values, starts.data(), progress,
                 [&](NodeId n) { return static_cast<std::uint32_t>(bits == 0 ? 0 : hashes[n] >> (64 - bits)); },
                 [&](std::uint32_t i, NodeId n) { out.nodes.set(i, n); });
         else
@@ -71,6 +71,7 @@ KeyDirectory build_key_directory(const RecordArray& codes, unsigned threads, Mem
                           hashes[n]);
             });
     });
+    out.starts = PackedNumbers(std::move(starts), number_bytes(nodes));
     return out;
 }
 
@@ -91,15 +92,16 @@ RadiusTables build_radius_tables(const RecordArray& codes, RadiusShape shape, un
     progress.begin(Progress::look_up, std::uint64_t{nodes} * shape.chunks);
     RadiusTables out;
     out.shape = shape;
-    out.starts = LargeArray<std::uint32_t>(budget, std::size_t{shape.chunks} * (std::size_t{values} + 1));
-    out.nodes = PackedNodeIds(budget, std::size_t{shape.chunks} * nodes, node_id_bytes(nodes));
+    LargeArray<std::uint32_t> starts(budget, std::size_t{shape.chunks} * (std::size_t{values} + 1));
+    out.nodes = PackedNumbers(budget, std::size_t{shape.chunks} * nodes, number_bytes(nodes));
     parallel_for(threads, shape.chunks, [&](std::size_t chunk) {
         const auto c = static_cast<std::uint32_t>(chunk);
         counting_sort(
-            nodes, values, out.starts.data() + chunk * (std::size_t{values} + 1), progress,
+            nodes, values, starts.data() + chunk * (std::size_t{values} + 1), progress,
             [&](NodeId n) { return code_chunk(codes.at(n), c, bits); },
             [&](std::uint32_t i, NodeId n) { out.nodes.set(chunk * nodes + i, n); });
     });
+    out.starts = PackedNumbers(std::move(starts), number_bytes(nodes));
     return out;
 }
 

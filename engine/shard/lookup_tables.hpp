@@ -2,33 +2,16 @@
 // Made from the lane's finished codes; shard/format.hpp says what they hold.
 #pragma once
 
-#include <cstring>
-
 #include "engine/base/memory_budget.hpp"
 #include "engine/base/record_array.hpp"
 #include "engine/base/worker_pool.hpp"
-#include "engine/shard/format.hpp"
+#include "engine/shard/packed_numbers.hpp"
 
 namespace nphd {
 
-/// Node ids of 3 or 4 bytes each.
-class PackedNodeIds {
-public:
-    PackedNodeIds() = default;
-    PackedNodeIds(MemoryBudget& budget, std::size_t count, std::uint32_t id_bytes)
-        : id_bytes_(id_bytes), bytes_(budget, count * id_bytes) {}
-    void set(std::size_t i, NodeId id) noexcept { std::memcpy(bytes_.data() + i * id_bytes_, &id, id_bytes_); }
-    std::uint32_t id_bytes() const noexcept { return id_bytes_; }
-    const std::byte* data() const noexcept { return bytes_.data(); }
-
-private:
-    std::uint32_t id_bytes_ = 0;
-    LargeArray<std::byte> bytes_;
-};
-
 struct KeyDirectory {
-    LargeArray<std::uint32_t> starts;  // 2^b + 1; empty: no directory
-    PackedNodeIds nodes;               // ascending within a bucket
+    PackedNumbers starts;  // 2^b + 1; empty: no directory
+    PackedNumbers nodes;   // ascending within a bucket
     std::uint32_t bloom_blocks = 0;
     LargeArray<std::byte> bloom;
 };
@@ -51,8 +34,8 @@ RadiusShape radius_shape(std::uint32_t nodes, std::uint32_t code_bytes, std::uin
 
 struct RadiusTables {
     RadiusShape shape;
-    LargeArray<std::uint32_t> starts;
-    PackedNodeIds nodes;
+    PackedNumbers starts;
+    PackedNumbers nodes;
 };
 
 /// The chunks lie inside the records.

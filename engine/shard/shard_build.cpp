@@ -63,6 +63,7 @@ public:
         }
         add_lookup_tables();
         add_value_orders();
+        lane_.posting_offsets = PackedNumbers(std::move(posting_offsets_), number_bytes(r.postings));
         return std::move(lane_);
     }
 
@@ -165,13 +166,13 @@ private:
     /// arrays are left.
     void collect_postings() {
         const LaneRecord& r = lane_.record;
-        lane_.posting_offsets = LargeArray<std::uint32_t>(budget_, std::size_t{r.nodes} + 1);
+        posting_offsets_ = LargeArray<std::uint32_t>(budget_, std::size_t{r.nodes} + 1);
         std::uint32_t sum = 0;
         for (std::uint32_t i = 0; i < r.nodes; ++i) {
-            lane_.posting_offsets[i] = sum;
+            posting_offsets_[i] = sum;
             sum += groups_.size(group_of_[i]);
         }
-        lane_.posting_offsets[r.nodes] = sum;
+        posting_offsets_[r.nodes] = sum;
         lane_.row_ids = LargeArray<PackedRowId>(budget_, r.postings);
         create_filter_columns();
         for_blocks(threads_, r.nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
@@ -181,7 +182,7 @@ private:
                 std::uint64_t* const begin = groups_.order.data() + groups_.first[group];
                 std::uint64_t* const end = groups_.order.data() + groups_.first[group + 1];
                 sort_by_row_id(begin, end);
-                std::uint32_t posting = lane_.posting_offsets[i];
+                std::uint32_t posting = posting_offsets_[i];
                 for (const std::uint64_t* p = begin; p != end; ++p)
                     put_posting(posting++, static_cast<std::uint32_t>(*p));
             }
@@ -251,7 +252,7 @@ private:
         r.degree = graph.degree;
         r.upper_degree = graph.upper_degree;
         r.prefix_bytes = graph_options().prefix_bytes;
-        lane_.links = std::move(graph.links);
+        lane_.links = PackedNumbers(std::move(graph.links), number_bytes(r.nodes));
         if (graph.levels.size() > kMaxLevels) throw std::length_error("a graph has too many levels");
         r.levels = static_cast<std::uint32_t>(graph.levels.size());
         lane_.levels.resize(graph.levels.size());
@@ -261,7 +262,8 @@ private:
             r.level_entries[l] = static_cast<std::uint32_t>(from.node.size());
             to.entries.resize(from.node.size());
             for (std::size_t i = 0; i < from.node.size(); ++i) to.entries[i] = {from.node[i], from.below[i]};
-            to.links = std::move(from.links);
+            to.links = PackedNumbers(budget_, from.links.size(), number_bytes(r.level_entries[l]));
+            for (std::size_t i = 0; i < from.links.size(); ++i) to.links.set(i, from.links[i]);
             from = {};
         }
         calibrate(view(), options_.metric, options_.seed, threads_, progress_, r.calibration);
@@ -279,12 +281,12 @@ private:
         v.prefix_bytes = r.prefix_bytes;
         v.levels = r.levels;
         v.codes = RecordArray::plain(lane_.codes.data(), r.record_bytes, r.nodes);
-        v.links = RecordArray::plain(lane_.links.data(), r.degree * std::uint32_t{sizeof(NodeId)}, r.nodes);
-        v.posting_offsets = RecordArray::plain(lane_.posting_offsets.data(), sizeof(std::uint32_t), r.nodes + 1);
+        v.links = RecordArray::plain(lane_.links.data(), r.degree * lane_.links.number_bytes(), r.nodes);
+        v.posting_offsets = RecordArray::plain(posting_offsets_.data(), sizeof(std::uint32_t), r.nodes + 1);
         for (std::uint32_t l = 0; l < r.levels; ++l) {
             const auto& level = lane_.levels[l];
             v.level[l] = {RecordArray::plain(level.entries.data(), sizeof(UpperEntry), r.level_entries[l]),
-                          RecordArray::plain(level.links.data(), r.upper_degree * std::uint32_t{sizeof(std::uint32_t)},
+                          RecordArray::plain(level.links.data(), r.upper_degree * level.links.number_bytes(),
                                              r.level_entries[l])};
         }
         return v;
@@ -320,10 +322,10 @@ private:
             column.order = build_value_order(view, r.postings, budget_, progress_);
         });
         if (r.postings == r.nodes) return;
-        lane_.posting_nodes = PackedNodeIds(budget_, r.postings, node_id_bytes(r.nodes));
+        lane_.posting_nodes = PackedNumbers(budget_, r.postings, number_bytes(r.nodes));
         for_blocks(threads_, r.nodes, progress_, [&](std::uint32_t from, std::uint32_t to) {
             for (NodeId node = from; node < to; ++node)
-                for (std::uint32_t p = lane_.posting_offsets[node]; p < lane_.posting_offsets[node + 1]; ++p)
+                for (std::uint32_t p = posting_offsets_[node]; p < posting_offsets_[node + 1]; ++p)
                     lane_.posting_nodes.set(p, node);
         });
     }
@@ -335,6 +337,7 @@ private:
     Progress& progress_;
     CodeGroups groups_;
     LargeArray<NodeId> group_of_;  // node -> group
+    LargeArray<std::uint32_t> posting_offsets_;
     LaneData lane_;
 };
 

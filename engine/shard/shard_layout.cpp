@@ -43,17 +43,16 @@ void ShardLayout::add_lane_sections(LaneData& lane) {
     const auto first_section = static_cast<std::uint32_t>(section_table_.size());
     add_section(SectionKind::codes, 0, r.record_bytes, r.nodes, lane.codes.data());
     if (r.degree != 0) {
-        add_section(SectionKind::links, 0, r.degree * std::uint32_t{sizeof(NodeId)}, r.nodes, lane.links.data());
+        add_section(SectionKind::links, 0, r.degree * lane.links.number_bytes(), r.nodes, lane.links.data());
         for (std::size_t i = 0; i < lane.levels.size(); ++i) {
             const auto& level = lane.levels[i];
             const auto l = static_cast<std::uint32_t>(i + 1);
             add_section(SectionKind::level_entries, l, sizeof(UpperEntry), level.entries.size(), level.entries.data());
-            add_section(SectionKind::links, l, r.upper_degree * std::uint32_t{sizeof(std::uint32_t)},
-                        level.entries.size(), level.links.data());
+            add_section(SectionKind::links, l, r.upper_degree * level.links.number_bytes(), level.entries.size(),
+                        level.links.data());
         }
     }
-    add_section(SectionKind::posting_offsets, 0, sizeof(std::uint32_t), std::uint64_t{r.nodes} + 1,
-                lane.posting_offsets.data());
+    add_numbers(SectionKind::posting_offsets, 0, lane.posting_offsets);
     add_section(SectionKind::postings, 0, sizeof(PackedRowId), r.postings, lane.row_ids.data());
     add_lookup_sections(lane);
     add_filter_sections(lane);
@@ -65,14 +64,13 @@ void ShardLayout::add_lookup_sections(const LaneData& lane) {
     const KeyDirectory& d = lane.directory;
     if (d.starts.size() != 0) {
         add_section(SectionKind::bloom_filter, 0, kBloomBlockBytes, d.bloom_blocks, d.bloom.data());
-        add_section(SectionKind::key_directory, 0, sizeof(std::uint32_t), d.starts.size(), d.starts.data());
-        add_section(SectionKind::key_directory, 1, d.nodes.id_bytes(), lane.record.nodes, d.nodes.data());
+        add_numbers(SectionKind::key_directory, 0, d.starts);
+        add_numbers(SectionKind::key_directory, 1, d.nodes);
     }
     const RadiusTables& t = lane.radius;
     if (t.shape.chunks != 0) {
-        add_section(SectionKind::radius_starts, 0, sizeof(std::uint32_t), t.starts.size(), t.starts.data());
-        add_section(SectionKind::radius_nodes, 0, t.nodes.id_bytes(), std::uint64_t{t.shape.chunks} * lane.record.nodes,
-                    t.nodes.data());
+        add_numbers(SectionKind::radius_starts, 0, t.starts);
+        add_numbers(SectionKind::radius_nodes, 0, t.nodes);
     }
 }
 
@@ -88,10 +86,13 @@ void ShardLayout::add_filter_sections(const LaneData& lane) {
         add_section(SectionKind::value_bloom, c, kBloomBlockBytes, order.bloom_blocks, order.bloom.data());
         add_section(SectionKind::value_fences, c, header_.filters.width[c], fences_of(order.places),
                     order.fences.data());
-        add_section(SectionKind::value_order, c, node_id_bytes(postings), order.places, order.postings.data());
+        add_numbers(SectionKind::value_order, c, order.postings);
     }
-    if (lane.posting_nodes.id_bytes() != 0)
-        add_section(SectionKind::posting_nodes, 0, lane.posting_nodes.id_bytes(), postings, lane.posting_nodes.data());
+    if (lane.posting_nodes.size() != 0) add_numbers(SectionKind::posting_nodes, 0, lane.posting_nodes);
+}
+
+void ShardLayout::add_numbers(SectionKind kind, std::uint32_t argument, const PackedNumbers& numbers) {
+    add_section(kind, argument, numbers.number_bytes(), numbers.size(), numbers.data());
 }
 
 void ShardLayout::add_section(SectionKind kind, std::uint32_t argument, std::uint32_t record_bytes,

@@ -15,12 +15,12 @@ namespace nphd {
 struct LaneData {
     LaneRecord record{};  // first_section and sections are left to the layout
     LargeArray<std::byte> codes;
-    LargeArray<std::uint32_t> posting_offsets;
+    PackedNumbers posting_offsets;
     LargeArray<PackedRowId> row_ids;
-    LargeArray<NodeId> links;
+    PackedNumbers links;
     struct Level {
         std::vector<UpperEntry> entries;
-        std::vector<std::uint32_t> links;
+        PackedNumbers links;
     };
     std::vector<Level> levels;
     KeyDirectory directory;
@@ -31,11 +31,11 @@ struct LaneData {
         ValueOrder order;                 // no bloom filter: none
     };
     std::vector<FilterColumn> filters;
-    PackedNodeIds posting_nodes;  // empty: none
+    PackedNumbers posting_nodes;  // empty: none
 
     std::size_t sections() const noexcept {
         std::size_t n = 3 + (record.degree != 0 ? 1 : 0) + 2 * levels.size() + (directory.starts.size() != 0 ? 3 : 0) +
-                        (radius.shape.chunks != 0 ? 2 : 0) + (posting_nodes.id_bytes() != 0 ? 1 : 0);
+                        (radius.shape.chunks != 0 ? 2 : 0) + (posting_nodes.size() != 0 ? 1 : 0);
         for (const FilterColumn& column : filters)
             n += 1 + (column.nulls.size() != 0 ? 1 : 0) + (column.order.bloom.size() != 0 ? 3 : 0);
         return n;
@@ -69,6 +69,7 @@ private:
     Run& add_run(PageKind kind, std::uint32_t record_bytes, std::uint64_t records, const void* data);
     void add_section(SectionKind kind, std::uint32_t argument, std::uint32_t record_bytes, std::uint64_t records,
                      const void* data);
+    void add_numbers(SectionKind kind, std::uint32_t argument, const PackedNumbers& numbers);
     void add_lane_sections(LaneData& lane);
     void add_lookup_sections(const LaneData& lane);
     void add_filter_sections(const LaneData& lane);

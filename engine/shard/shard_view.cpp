@@ -171,16 +171,17 @@ private:
             case SectionKind::codes:
                 return set(lane.codes, s, r.record_bytes, r.nodes);
             case SectionKind::posting_offsets:
-                return set(lane.posting_offsets, s, sizeof(std::uint32_t), std::uint64_t{r.nodes} + 1);
+                return set(lane.posting_offsets, s, number_bytes(r.postings), std::uint64_t{r.nodes} + 1);
             case SectionKind::postings:
                 return set(lane.row_ids, s, sizeof(PackedRowId), r.postings);
             case SectionKind::links:
                 if (s.argument == 0) {
                     require(r.degree > 0, "links of a lane without a graph");
-                    return set(lane.links, s, r.degree * std::uint32_t{sizeof(NodeId)}, r.nodes);
+                    return set(lane.links, s, r.degree * number_bytes(r.nodes), r.nodes);
                 }
                 require(s.argument <= r.levels, "level out of range");
-                return set(lane.level[s.argument - 1].links, s, r.upper_degree * std::uint32_t{sizeof(std::uint32_t)},
+                return set(lane.level[s.argument - 1].links, s,
+                           r.upper_degree * number_bytes(r.level_entries[s.argument - 1]),
                            r.level_entries[s.argument - 1]);
             case SectionKind::level_entries:
                 require(s.argument >= 1 && s.argument <= r.levels, "level out of range");
@@ -192,11 +193,11 @@ private:
                 return set(lane.bloom, s, kBloomBlockBytes, s.records);
             case SectionKind::radius_starts:
                 require(r.chunks > 0, "radius tables of a lane without chunks");
-                return set(lane.chunk_starts, s, sizeof(std::uint32_t),
+                return set(lane.chunk_starts, s, number_bytes(r.nodes),
                            std::uint64_t{r.chunks} * ((std::uint64_t{1} << r.chunk_bits) + 1));
             case SectionKind::radius_nodes:
                 require(r.chunks > 0, "radius tables of a lane without chunks");
-                return set(lane.chunk_nodes, s, node_id_bytes(r.nodes), std::uint64_t{r.chunks} * r.nodes);
+                return set(lane.chunk_nodes, s, number_bytes(r.nodes), std::uint64_t{r.chunks} * r.nodes);
             case SectionKind::filter_column:
             case SectionKind::filter_nulls:
             case SectionKind::value_order:
@@ -204,7 +205,7 @@ private:
             case SectionKind::value_bloom:
                 return open_filter(r, s, lane);
             case SectionKind::posting_nodes:
-                return set(lane.posting_nodes, s, node_id_bytes(r.nodes), r.postings);
+                return set(lane.posting_nodes, s, number_bytes(r.nodes), r.postings);
             default:
                 return;  // of a later version
         }
@@ -221,7 +222,7 @@ private:
                 return set(column.nulls, s, sizeof(std::uint64_t), (std::uint64_t{r.postings} + 63) / 64);
             case SectionKind::value_order:
                 require(s.records <= r.postings, "a value order of more postings than there are");
-                return set(column.order, s, node_id_bytes(r.postings), s.records);
+                return set(column.order, s, number_bytes(r.postings), s.records);
             case SectionKind::value_fences:
                 require(s.records <= fences_of(r.postings), "more fences than places");
                 return set(column.fences, s, width, s.records);
@@ -233,11 +234,11 @@ private:
 
     void open_directory(const LaneRecord& r, const SectionRecord& s, LaneView& lane) {
         require(s.argument <= 1, "unknown part of a key directory");
-        if (s.argument == 1) return set(lane.directory_nodes, s, node_id_bytes(r.nodes), r.nodes);
+        if (s.argument == 1) return set(lane.directory_nodes, s, number_bytes(r.nodes), r.nodes);
         require(s.records >= 2 && s.records <= (std::uint64_t{1} << 31) + 1 && std::has_single_bit(s.records - 1),
                 "size of the key directory is no power of two");
         lane.directory_bits = static_cast<std::uint32_t>(std::bit_width(s.records - 1) - 1);
-        set(lane.directory_starts, s, sizeof(std::uint32_t), s.records);
+        set(lane.directory_starts, s, number_bytes(r.nodes), s.records);
     }
 
     void set(RecordArray& out, const SectionRecord& s, std::uint32_t record_bytes, std::uint64_t records) {

@@ -13,7 +13,7 @@ namespace nphd {
 
 struct LevelView {
     RecordArray entries;  // UpperEntry
-    RecordArray links;    // upper_degree u32
+    RecordArray links;    // LinkList
 };
 
 /// One filter column of a lane.
@@ -46,7 +46,7 @@ struct LaneView {
     std::uint32_t prefix_bytes = 0;
     std::uint32_t levels = 0;
     RecordArray codes;
-    RecordArray links;
+    RecordArray links;  // LinkList
     RecordArray posting_offsets;
     RecordArray row_ids;
     LevelView level[kMaxLevels];  // [l - 1] is upper level l
@@ -69,11 +69,6 @@ struct LaneView {
 
     bool has_graph() const noexcept { return degree != 0; }
     bool has_directory() const noexcept { return directory_starts.count != 0; }
-    /// Record i of an array of node ids or posting numbers, unchecked. Reads 4 bytes, which end before the page does.
-    NodeId node_id(const RecordArray& ids, std::uint32_t i) const noexcept {
-        const auto id = ids.value<std::uint32_t>(i);
-        return ids.record_bytes == 3 ? id & 0xFFFFFF : id;
-    }
     /// The node's code; node < nodes.
     std::span<const std::uint8_t> code(NodeId node) const noexcept {
         return {reinterpret_cast<const std::uint8_t*>(codes.at(node)), code_bytes};
@@ -83,13 +78,13 @@ struct LaneView {
     };
     /// False when the page's contents are out of range.
     bool posting_range(NodeId node, PostingRange& out) const noexcept {
-        const auto b = posting_offsets.value<std::uint32_t>(node), e = posting_offsets.value<std::uint32_t>(node + 1);
+        const std::uint32_t b = posting_offsets.number(node), e = posting_offsets.number(node + 1);
         out = {b, e};
         return b <= e && e <= postings;
     }
     /// The node of a posting < postings, of a lane with value orders; unchecked.
     NodeId node_of_posting(std::uint32_t posting) const noexcept {
-        return posting_nodes.count == 0 ? posting : node_id(posting_nodes, posting);
+        return posting_nodes.count == 0 ? posting : posting_nodes.number(posting);
     }
     /// The filter values of a posting as a record, layout.record_bytes() long; the lane has the layout's columns.
     void copy_filter_record(const FilterLayout& layout, std::uint32_t posting, std::byte* record) const noexcept {

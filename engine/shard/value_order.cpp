@@ -33,7 +33,7 @@ ValueOrder build(const FilterColumnView& column, std::uint32_t postings, MemoryB
 
     ValueOrder out;
     out.places = n;
-    out.postings = PackedNodeIds(budget, n, node_id_bytes(postings));
+    out.postings = PackedNumbers(budget, n, number_bytes(postings));
     out.fences = LargeArray<std::byte>(budget, std::size_t{fences_of(n)} * sizeof(Value));
     std::uint32_t distinct = 0;
     for (std::uint32_t i = 0; i < n; ++i) {

@@ -12,7 +12,7 @@ namespace nphd {
 /// Of a bloom filter alone there is always a block, so `bloom` tells whether there is an order.
 struct ValueOrder {
     std::uint32_t places = 0;  // postings that are not NULL
-    PackedNodeIds postings;
+    PackedNumbers postings;
     LargeArray<std::byte> fences;  // every kFenceStride-th value
     std::uint32_t bloom_blocks = 0;
     LargeArray<std::byte> bloom;  // of the distinct values

@@ -109,8 +109,7 @@ TEST(CodeLookupOfEqualHashes, FindsEachOfThem) {
     ASSERT_TRUE(lane.has_directory());
     std::uint32_t longest = 0;
     for (std::uint32_t b = 0; b + 1 < lane.directory_starts.count; ++b)
-        longest = std::max(
-            longest, lane.directory_starts.value<std::uint32_t>(b + 1) - lane.directory_starts.value<std::uint32_t>(b));
+        longest = std::max(longest, lane.directory_starts.number(b + 1) - lane.directory_starts.number(b));
     ASSERT_EQ(longest, lane.nodes) << "the codes have different hashes";
     expect_found(lane);
 }

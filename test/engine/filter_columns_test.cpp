@@ -86,7 +86,7 @@ void expect_order(const LaneView& lane, const FilterColumnView& column) {
     ASSERT_EQ(column.order.count, order.size());
     ASSERT_EQ(column.fences.count, (order.size() + 63) / 64);
     for (std::uint32_t i = 0; i < order.size(); ++i) {
-        ASSERT_EQ(lane.node_id(column.order, i), order[i]) << "place " << i;
+        ASSERT_EQ(column.order.number(i), order[i]) << "place " << i;
         if (i % 64 == 0) {
             ASSERT_TRUE(load_filter_value(column.fences.at(i / 64), column.fences.record_bytes) ==
                         column.value(order[i]));

@@ -236,9 +236,7 @@ protected:
     void set(const RecordArray& array, std::uint32_t i, std::uint64_t value, std::size_t bytes) {
         std::memcpy(place_of(pages(), array, i), &value, bytes);
     }
-    std::uint32_t at_place(std::uint32_t c, std::uint32_t place) const {
-        return lane().node_id(column(c).order, place);
-    }
+    std::uint32_t at_place(std::uint32_t c, std::uint32_t place) const { return column(c).order.number(place); }
     void set_place(std::uint32_t c, std::uint32_t place, std::uint32_t posting) {
         set(column(c).order, place, posting, 3);
     }

@@ -59,7 +59,7 @@ private:
         for (std::uint32_t p = 0; p < values.size(); ++p)
             if (values[p]) order.push_back(p);
         std::ranges::stable_sort(order, [&](std::uint32_t a, std::uint32_t b) { return *values[a] < *values[b]; });
-        column.order = ids(order, node_id_bytes(lane_.postings));
+        column.order = ids(order, number_bytes(lane_.postings));
         auto& fences = array((order.size() + kFenceStride - 1) / kFenceStride * width);
         for (std::size_t i = 0; i < order.size(); i += kFenceStride)
             store_filter_value(fences.data() + i / kFenceStride * width, width, *values[order[i]]);
@@ -80,7 +80,7 @@ private:
             if (!lane_.posting_range(node, range)) continue;
             std::fill(nodes.begin() + range.begin, nodes.begin() + range.end, node);
         }
-        lane_.posting_nodes = ids(nodes, node_id_bytes(lane_.nodes));
+        lane_.posting_nodes = ids(nodes, number_bytes(lane_.nodes));
     }
 
     LaneView& lane_;

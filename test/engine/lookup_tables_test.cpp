@@ -7,6 +7,7 @@
 #include "engine/shard/code_chunks.hpp"
 #include "engine/shard/lane_input.hpp"
 #include "engine/shard/lookup_tables.hpp"
+#include "engine/shard/packed_numbers.hpp"
 #include "engine/shard/record_hash.hpp"
 #include "test/engine/shard_fixture.hpp"
 
@@ -34,9 +35,9 @@ void expect_directory(const LaneView& lane) {
     std::vector<bool> seen(lane.nodes);
     std::uint32_t at = 0;
     for (std::uint32_t bucket = 0; bucket < lane.directory_starts.count - 1; ++bucket) {
-        ASSERT_EQ(lane.directory_starts.value<std::uint32_t>(bucket), at);
-        for (const auto end = lane.directory_starts.value<std::uint32_t>(bucket + 1); at < end; ++at) {
-            const NodeId node = lane.node_id(lane.directory_nodes, at);
+        ASSERT_EQ(lane.directory_starts.number(bucket), at);
+        for (const auto end = lane.directory_starts.number(bucket + 1); at < end; ++at) {
+            const NodeId node = lane.directory_nodes.number(at);
             ASSERT_LT(node, lane.nodes);
             ASSERT_FALSE(seen[node]);
             seen[node] = true;
@@ -63,10 +64,10 @@ void expect_radius_tables(const LaneView& lane) {
     for (std::uint32_t c = 0; c < lane.chunks; ++c) {
         std::uint32_t at = 0;
         for (std::uint32_t v = 0; v < values; ++v) {
-            ASSERT_EQ(lane.chunk_starts.value<std::uint32_t>(c * (values + 1) + v), at);
-            const auto end = lane.chunk_starts.value<std::uint32_t>(c * (values + 1) + v + 1);
+            ASSERT_EQ(lane.chunk_starts.number(c * (values + 1) + v), at);
+            const auto end = lane.chunk_starts.number(c * (values + 1) + v + 1);
             for (NodeId last = kNoNode; at < end; ++at) {
-                const NodeId node = lane.node_id(lane.chunk_nodes, c * lane.nodes + at);
+                const NodeId node = lane.chunk_nodes.number(c * lane.nodes + at);
                 ASSERT_LT(node, lane.nodes);
                 ASSERT_TRUE(last == kNoNode || node > last);
                 ASSERT_EQ(bits_of(lane.code(node), c * lane.chunk_bits, lane.chunk_bits), v);
@@ -154,21 +155,46 @@ TEST(CodeChunk, IsARunOfBitsLowestFirst) {
     }
 }
 
-TEST(PackedNodeIds, KeepThreeOrFourBytes) {
-    EXPECT_EQ(node_id_bytes(0xFFFFFF), 3u);
-    EXPECT_EQ(node_id_bytes(0x1000000), 4u);
+TEST(PackedNumbers, KeepThreeOrFourBytes) {
+    EXPECT_EQ(number_bytes(0xFFFFFF), 3u);
+    EXPECT_EQ(number_bytes(0x1000000), 4u);
     MemoryBudget budget;
     for (const std::uint32_t bytes : {3u, 4u}) {
         const NodeId most = bytes == 3 ? 0xFFFFFE : kNoNode - 1;
-        PackedNodeIds ids(budget, 5, bytes);
+        PackedNumbers ids(budget, 5, bytes);
         const NodeId values[] = {most, 0, 0x123456, 1, most};
         for (const std::uint32_t i : {2u, 4u, 0u, 3u, 1u}) ids.set(i, values[i]);
         const RecordArray array = RecordArray::plain(ids.data(), bytes, 5);
-        // Only a page has bytes behind the last one.
-        for (std::uint32_t i = 0; i < 4; ++i) EXPECT_EQ(LaneView{}.node_id(array, i), values[i]);
-        NodeId last = 0;
-        std::memcpy(&last, array.at(4), bytes);
-        EXPECT_EQ(last, most);
+        for (std::uint32_t i = 0; i < 5; ++i) EXPECT_EQ(array.number(i), values[i]);
+    }
+}
+
+TEST(PackedNumbers, PackWhereTheyAre) {
+    MemoryBudget budget;
+    for (const std::uint32_t bytes : {3u, 4u}) {
+        LargeArray<std::uint32_t> numbers(budget, 1000);
+        for (std::uint32_t i = 0; i < 1000; ++i) numbers[i] = i * 16777;
+        const PackedNumbers packed(std::move(numbers), bytes);
+        ASSERT_EQ(packed.size(), 1000u);
+        const RecordArray array = RecordArray::plain(packed.data(), bytes, 1000);
+        for (std::uint32_t i = 0; i < 1000; ++i) ASSERT_EQ(array.number(i), i * 16777);
+    }
+}
+
+// Lists of a table end by its width: all ones of three bytes are no id in a small table, and one in a large one.
+TEST(LinkList, EndsByTheWidthOfItsTable) {
+    MemoryBudget budget;
+    for (const std::uint32_t count : {0xFFFFFFu, 0x1000000u}) {
+        const std::uint32_t bytes = number_bytes(count), slots = 4;
+        PackedNumbers ids(budget, 2 * slots, bytes);
+        const std::uint32_t list[] = {7, bytes == 3 ? 0xFFFFFE : 0xFFFFFF, kNoNode, kNoNode};
+        for (std::uint32_t i = 0; i < slots; ++i) ids.set(slots + i, list[i]);
+        const LinkList links(RecordArray::plain(ids.data(), slots * bytes, count), 1);
+        EXPECT_EQ(links[0], list[0]);
+        EXPECT_EQ(links[1], list[1]);
+        EXPECT_NE(links[1], links.none());
+        EXPECT_EQ(links[2], links.none());
+        EXPECT_EQ(links[3], links.none());
     }
 }
 

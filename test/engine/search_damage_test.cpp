@@ -38,13 +38,13 @@ void look_up_all(const ShardView& view, const std::vector<std::vector<std::uint8
         }
         std::uint64_t sum = 0;
         for (const RecordArray* ids : {&lane.directory_nodes, &lane.chunk_nodes})
-            for (std::uint32_t i = 0; i < ids->count; i += 1 + ids->count / 1000) sum += lane.node_id(*ids, i);
+            for (std::uint32_t i = 0; i < ids->count; i += 1 + ids->count / 1000) sum += ids->number(i);
         for (const RecordArray* ids : {&lane.directory_nodes, &lane.chunk_nodes})
-            if (ids->count > 0) sum += lane.node_id(*ids, ids->count - 1);
+            if (ids->count > 0) sum += ids->number(ids->count - 1);
         if (lane.chunks > 0) {
             ASSERT_EQ(lane.chunk_starts.count, lane.chunks * ((1u << lane.chunk_bits) + 1));
             ASSERT_EQ(lane.chunk_nodes.count, lane.chunks * lane.nodes);
-            sum += lane.chunk_starts.value<std::uint32_t>(lane.chunk_starts.count - 1);
+            sum += lane.chunk_starts.number(lane.chunk_starts.count - 1);
             sum += code_chunk(lane.codes.at(lane.nodes - 1), lane.chunks - 1, lane.chunk_bits);
         }
         volatile std::uint64_t kept = sum;
@@ -208,8 +208,8 @@ TEST(SearchDamage, NodesWithMalformedPostingsAreLeftOut) {
         LaneView& lane = shard->view.lanes[0];
         std::size_t spoiled = 0;
         for (NodeId node = 10; node < lane.nodes; node += 100) {
-            const std::uint32_t bad = 0xFFFFFF00;
-            std::memcpy(const_cast<std::byte*>(lane.posting_offsets.at(node)), &bad, 4);
+            const std::uint32_t bad = 0xFFFF00;
+            std::memcpy(const_cast<std::byte*>(lane.posting_offsets.at(node)), &bad, 3);
             spoiled += 2;  // the end of one list is the start of the next
         }
         NearestSearch search;

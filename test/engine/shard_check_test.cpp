@@ -1,6 +1,7 @@
 // ShardCheck finds nothing in what the builder writes, and names what was damaged.
 #include <random>
 
+#include "engine/shard/packed_numbers.hpp"
 #include "test/engine/check_fixture.hpp"
 
 namespace nphd::test {
@@ -69,10 +70,9 @@ protected:
     void set(const RecordArray& array, std::uint32_t i, T value, std::size_t offset = 0) const {
         std::memcpy(at(array, i) + offset, &value, sizeof value);
     }
-    std::uint32_t link(const RecordArray& links, std::uint32_t i, std::uint32_t slot) const {
-        std::uint32_t id;
-        std::memcpy(&id, at(links, i) + 4 * slot, 4);
-        return id;
+    /// Of numbers of 3 bytes, the one at `slot` of record i.
+    void set_number(const RecordArray& array, std::uint32_t i, std::uint32_t number, std::uint32_t slot = 0) const {
+        std::memcpy(at(array, i) + 3 * slot, &number, 3);
     }
     std::vector<ShardFinding> findings(std::span<const std::uint8_t> dead = {}) const {
         return check(view(), shard_->pages, dead);
@@ -118,16 +118,16 @@ TEST_F(DamagedShard, BitsBehindACode) {
 
 TEST_F(DamagedShard, PostingOffsets) {
     const std::uint32_t page_of = page(lane().posting_offsets, 99);
-    const auto before = lane().posting_offsets.value<std::uint32_t>(100);
+    const std::uint32_t before = lane().posting_offsets.number(100);
     for (const std::uint32_t value : {0u, before + 1000, lane().postings + 1, 0xFFFFFFFFu}) {
-        set(lane().posting_offsets, 100, value);
+        set_number(lane().posting_offsets, 100, value);
         const auto found = findings();
         ASSERT_GE(found.size(), 1u);
         EXPECT_STREQ(found[0].what, "a posting list out of range or out of order");
         EXPECT_EQ(found[0].page, page_of);
     }
-    set(lane().posting_offsets, 100, before);
-    set(lane().posting_offsets, lane().nodes, lane().postings - 1);
+    set_number(lane().posting_offsets, 100, before);
+    set_number(lane().posting_offsets, lane().nodes, lane().postings - 1);
     EXPECT_GE(findings().size(), 1u);
 }
 
@@ -151,26 +151,26 @@ TEST_F(DamagedShard, RowIdsOutOfOrder) {
 }
 
 TEST_F(DamagedShard, Links) {
-    const auto first = link(lane().links, 777, 0);
-    set(lane().links, 777, lane().nodes);
+    const auto first = LinkList(lane().links, 777)[0];
+    set_number(lane().links, 777, lane().nodes);
     expect_only("a link to a node that the lane does not have", page(lane().links, 777));
-    set(lane().links, 777, NodeId{777});
+    set_number(lane().links, 777, 777);
     expect_only("a link of a node to itself", page(lane().links, 777));
-    set(lane().links, 777, link(lane().links, 777, 1));
+    set_number(lane().links, 777, LinkList(lane().links, 777)[1]);
     expect_only("a link of a node that occurs twice", page(lane().links, 777));
-    set(lane().links, 777, first);
+    set_number(lane().links, 777, first);
     EXPECT_EQ(listed(findings()), "");
 }
 
 TEST_F(DamagedShard, LinksOfAnUpperLevel) {
     const RecordArray& links = lane().level[0].links;
     ASSERT_GT(links.count, 2u);
-    const auto first = link(links, 1, 0);
-    set(links, 1, links.count);
+    const auto first = LinkList(links, 1)[0];
+    set_number(links, 1, links.count);
     expect_only("a link to an entry that its level does not have", page(links, 1));
-    set(links, 1, std::uint32_t{1});
+    set_number(links, 1, 1);
     expect_only("a link of a level entry to itself", page(links, 1));
-    set(links, 1, first);
+    set_number(links, 1, first);
     EXPECT_EQ(listed(findings()), "");
 }
 
@@ -207,33 +207,31 @@ TEST_F(DamagedShard, BucketsOfTheKeyDirectory) {
     const RecordArray& starts = lane().directory_starts;
     ASSERT_EQ(starts.count, 2049u);
     for (const std::uint32_t i : {0u, 1000u, starts.count - 1}) {
-        const auto before = starts.value<std::uint32_t>(i);
+        const std::uint32_t before = starts.number(i);
         for (const std::uint32_t value : {before + 100, before - 100, lane().nodes + 1, 0xFFFFFFFFu}) {
-            set(starts, i, value);
+            set_number(starts, i, value);
             const auto found = findings();
             ASSERT_EQ(found.size(), 1u) << listed(found);
             EXPECT_STREQ(found[0].what, "a bucket of the key directory out of range or out of order");
         }
-        set(starts, i, before);
+        set_number(starts, i, before);
     }
     // Still in order, but a node has moved to the next bucket.
     std::uint32_t i = 1000;
-    while (starts.value<std::uint32_t>(i) == starts.value<std::uint32_t>(i - 1)) ++i;
-    set(starts, i, starts.value<std::uint32_t>(i) - 1);
-    expect_only("a node in the key directory under another hash",
-                page(lane().directory_nodes, starts.value<std::uint32_t>(i)));
+    while (starts.number(i) == starts.number(i - 1)) ++i;
+    set_number(starts, i, starts.number(i) - 1);
+    expect_only("a node in the key directory under another hash", page(lane().directory_nodes, starts.number(i)));
 }
 
 TEST_F(DamagedShard, NodesOfTheKeyDirectory) {
     const RecordArray& nodes = lane().directory_nodes;
-    const auto put = [&](const RecordArray& ids, std::uint32_t i, NodeId id) { std::memcpy(at(ids, i), &id, 3); };
-    const NodeId first = lane().node_id(nodes, 20), other = lane().node_id(nodes, 5000);
-    put(nodes, 20, lane().nodes);
+    const NodeId first = nodes.number(20), other = nodes.number(5000);
+    set_number(nodes, 20, lane().nodes);
     expect_only("a node in the key directory that does not exist", page(nodes, 20));
-    put(nodes, 20, other);
-    put(nodes, 5000, first);
+    set_number(nodes, 20, other);
+    set_number(nodes, 5000, first);
     expect_only("a node in the key directory under another hash", page(nodes, 20), 2);
-    put(nodes, 20, first);
+    set_number(nodes, 20, first);
     expect_only("a node twice in the key directory", page(nodes, 5000));
 }
 
@@ -243,33 +241,32 @@ TEST_F(DamagedShard, RadiusTables) {
     const RecordArray &starts = lane().chunk_starts, &nodes = lane().chunk_nodes;
     const std::uint32_t table = 3 * 513;
     for (const std::uint32_t i : {table, table + 200, table + 512}) {
-        const auto before = starts.value<std::uint32_t>(i);
+        const std::uint32_t before = starts.number(i);
         for (const std::uint32_t value : {before + 300, before - 300, lane().nodes + 1, 0xFFFFFFFFu}) {
-            set(starts, i, value);
+            set_number(starts, i, value);
             const auto found = findings();
             ASSERT_EQ(found.size(), 1u) << listed(found);
             EXPECT_STREQ(found[0].what, "a value of a radius table out of range or out of order");
             EXPECT_EQ(found[0].page, page(starts, i));
         }
-        set(starts, i, before);
+        set_number(starts, i, before);
     }
     // The first node of a value that has two at least.
     std::uint32_t v = table + 100;
-    while (starts.value<std::uint32_t>(v + 1) - starts.value<std::uint32_t>(v) < 2) ++v;
-    const std::uint32_t place = 3 * lane().nodes + starts.value<std::uint32_t>(v);
-    const auto put = [&](std::uint32_t i, NodeId id) { std::memcpy(at(nodes, i), &id, 3); };
-    const NodeId first = lane().node_id(nodes, place), second = lane().node_id(nodes, place + 1);
-    put(place, lane().nodes);
+    while (starts.number(v + 1) - starts.number(v) < 2) ++v;
+    const std::uint32_t place = 3 * lane().nodes + starts.number(v);
+    const NodeId first = nodes.number(place), second = nodes.number(place + 1);
+    set_number(nodes, place, lane().nodes);
     auto found = findings();
     EXPECT_STREQ(found.at(0).what, "a node in a radius table that does not exist") << listed(found);
-    put(place, second);
+    set_number(nodes, place, second);
     expect_only("nodes of a radius table out of order", page(nodes, place + 1));
-    put(place + 1, first);
+    set_number(nodes, place + 1, first);
     expect_only("nodes of a radius table out of order", page(nodes, place + 1));
-    put(place, first);
-    put(place + 1, second);
+    set_number(nodes, place, first);
+    set_number(nodes, place + 1, second);
     EXPECT_EQ(listed(findings()), "");
-    set(starts, v, starts.value<std::uint32_t>(v) + 1);
+    set_number(starts, v, starts.number(v) + 1);
     found = findings();
     ASSERT_GE(found.size(), 1u);
     EXPECT_STREQ(found.back().what, "a node in a radius table under another value");
@@ -279,14 +276,11 @@ TEST_F(DamagedShard, RadiusTables) {
 TEST_F(DamagedShard, NodesOutOfReach) {
     const NodeId from = 1000, to = 1100;
     for (NodeId node = 0; node < lane().nodes; ++node) {
-        std::vector<NodeId> kept;
-        for (std::uint32_t slot = 0; slot < lane().degree; ++slot) {
-            const NodeId id = link(lane().links, node, slot);
-            if (id == kNoNode) break;
-            if (id < from || id >= to) kept.push_back(id);
-        }
-        kept.resize(lane().degree, kNoNode);
-        std::memcpy(at(lane().links, node), kept.data(), kept.size() * 4);
+        const LinkList links(lane().links, node);
+        std::uint32_t kept = 0;
+        for (std::uint32_t slot = 0; slot < lane().degree && links[slot] != links.none(); ++slot)
+            if (links[slot] < from || links[slot] >= to) set_number(lane().links, node, links[slot], kept++);
+        while (kept < lane().degree) set_number(lane().links, node, kNoNode, kept++);
     }
     const RecordArray& top = lane().level[lane().levels - 1].entries;
     std::uint64_t lost = to - from;

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "engine/shard/packed_numbers.hpp"
 #include "test/engine/shard_fixture.hpp"
 
 namespace nphd::test {
@@ -109,11 +110,13 @@ TEST(Shard, LinksAndLevelsAreInRange) {
     ASSERT_TRUE(lane.has_graph());
     EXPECT_EQ(lane.degree, 2 * options.m);
     const auto check_list = [](const RecordArray& links, std::uint32_t i, std::uint32_t degree, std::uint32_t count) {
-        std::vector<std::uint32_t> list(degree);
-        std::memcpy(list.data(), links.at(i), degree * 4);
-        const auto end = std::find(list.begin(), list.end(), kNoNode);
-        ASSERT_TRUE(std::all_of(list.begin(), end, [&](std::uint32_t id) { return id < count && id != i; }));
-        ASSERT_EQ(std::set<std::uint32_t>(list.begin(), end).size(), static_cast<std::size_t>(end - list.begin()));
+        const LinkList list(links, i);
+        std::set<std::uint32_t> distinct;
+        for (std::uint32_t slot = 0; slot < degree && list[slot] != list.none(); ++slot) {
+            ASSERT_LT(list[slot], count);
+            ASSERT_NE(list[slot], i);
+            ASSERT_TRUE(distinct.insert(list[slot]).second) << "twice";
+        }
     };
     for (NodeId node = 0; node < lane.nodes; ++node) check_list(lane.links, node, lane.degree, lane.nodes);
     std::uint32_t below = lane.nodes;

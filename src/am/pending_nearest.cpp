@@ -35,8 +35,10 @@ PendingNearest pending_nearest(Relation index, const MetaPage* meta, const Segme
     return pending;
 }
 
-// Keeps the `capacity` nearest in a heap whose top is the farthest.
+// Keeps the `capacity` nearest in a heap whose top is the farthest. Mostly nothing is pending, and then there is none.
 static void consider(PendingNearest* p, const PendingHit& hit) {
+    if (p->batch == nullptr)
+        p->batch = static_cast<PendingHit*>(MemoryContextAllocHuge(p->context, p->capacity * sizeof(PendingHit)));
     if (p->have_watermark && !nearer(p->watermark, hit)) return;
     if (p->n < p->capacity) {
         p->batch[p->n++] = hit;
@@ -88,7 +90,7 @@ static bool pass_over_segment(PendingNearest* p, uint64 id, BlockNumber head) {
 static bool next_batch(PendingNearest* p) {
     p->capacity = p->capacity == 0 ? kFirstBatch : Min(p->capacity * kBatchGrowth, largest_batch());
     if (p->batch != nullptr) pfree(p->batch);
-    p->batch = static_cast<PendingHit*>(MemoryContextAllocHuge(p->context, p->capacity * sizeof(PendingHit)));
+    p->batch = nullptr;
     p->n = p->next = 0;
     for (uint32 i = 0; i < p->n_segments; ++i)
         if (!pass_over_segment(p, p->segments[i].id, p->segments[i].head)) return false;

@@ -178,6 +178,19 @@ inline double cpu_seconds_of(const std::string& pid) {
     return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
+/// Whether inserts and VACUUM of this session may start background workers. The module is loaded (LOAD 'nphd').
+inline void background(Connection& db, bool on) {
+    db.run(std::string("SET nphd.background_maintenance = ") + (on ? "on" : "off"));
+}
+
+inline const char* const kWorkers = "FROM pg_stat_activity WHERE backend_type = 'nphd maintenance'";
+
+/// Until none was seen for a while: one that was asked for may not have started yet.
+inline void wait_for_workers(Connection& db) {
+    for (int idle = 0; idle < 5; db.run("SELECT pg_sleep(0.05)"))
+        idle = db.number(std::string("SELECT count(*) ") + kWorkers) > 0 ? 0 : idle + 1;
+}
+
 struct Timed {
     double first_us, second_us;  // medians
 };

@@ -24,22 +24,10 @@ double seconds_of(Connection& db, const std::string& sql) {
     return now() - start;
 }
 
-void background(Connection& db, bool on) {
-    db.run(std::string("SET nphd.background_maintenance = ") + (on ? "on" : "off"));
-}
-
 /// Also for background workers, which read the server's configuration only.
 void pending_limit(Connection& db, const char* limit) {
     db.run(std::string("ALTER SYSTEM SET nphd.pending_limit = '") + limit + "'");
     db.run("SELECT pg_reload_conf(), pg_sleep(0.2)");
-}
-
-const char* const kWorkers = "FROM pg_stat_activity WHERE backend_type = 'nphd maintenance'";
-
-/// Until none was seen for a while: one that was asked for may not have started yet.
-void wait_for_workers(Connection& db) {
-    for (int idle = 0; idle < 5; db.run("SELECT pg_sleep(0.05)"))
-        idle = db.number(std::string("SELECT count(*) ") + kWorkers) > 0 ? 0 : idle + 1;
 }
 
 double size(Connection& db, const std::string& relation) {

@@ -4,8 +4,9 @@
 // flag and moves the meta page on in one record under both locks, so an entry is either on a page of the segment before
 // it was frozen, or in its successor.
 //
-// A crash: an append is one record. Linking a page (old tail, new page, meta page) is one record too; a file that was
-// extended before that record has zeroed blocks past alloc_end, which the next link initialises.
+// A crash: an append is one record, written in the critical section that changes the page. Linking a page (old tail,
+// new page, meta page) is one record too; a file that was extended before that record has zeroed blocks past alloc_end,
+// which the next link initialises.
 //
 // The file is never extended under a content lock: a promoted standby's file may be shorter than alloc_end by a whole
 // shard, for the extension of the primary's was not logged.
@@ -14,6 +15,7 @@
 
 #include "src/faults.hpp"
 #include "src/storage/blocks.hpp"
+#include "src/storage/page_record.hpp"
 
 namespace nphd {
 
@@ -37,6 +39,21 @@ static void append_entry(Page page, const IndexRow& row) {
     if (filled & 1) at[filled] = 0;
     header->entries++;
     reinterpret_cast<PageHeader>(page)->pd_lower += size_of_entry(row);
+}
+
+// On a page that has room, locked exclusively.
+static void append_logged(Relation index, Buffer buffer, const IndexRow& row) {
+    Page page = BufferGetPage(buffer);
+    const PageRun changed[] = {
+        {offsetof(PageHeaderData, pd_lower), sizeof(PageHeaderData::pd_lower)},
+        {kPageDataOffset + offsetof(PendingHeader, entries), sizeof(PendingHeader::entries)},
+        {static_cast<uint16>(page_end(page)), static_cast<uint16>(size_of_entry(row))},
+    };
+    START_CRIT_SECTION();
+    append_entry(page, row);
+    MarkBufferDirty(buffer);
+    if (RelationNeedsWAL(index)) log_page_runs(buffer, changed);
+    END_CRIT_SECTION();
 }
 
 // InvalidBlockNumber: there is none left.
@@ -127,9 +144,7 @@ static Append append_on_tail(Relation index, const MetaPage& meta, const IndexRo
     } else if (page_end(BufferGetPage(tail)) + size_of_entry(row) > BLCKSZ) {
         result = Append::no_room;
     } else {
-        GenericXLogState* record = GenericXLogStart(index);
-        append_entry(GenericXLogRegisterBuffer(record, tail, 0), row);
-        GenericXLogFinish(record);
+        append_logged(index, tail, row);
     }
     UnlockReleaseBuffer(tail);
     NPHD_FAULT("insert.appended");

@@ -3,48 +3,17 @@
 //
 //   mixes [rows] [queries] [seed]
 
-#include "bench/sql_bench.hpp"
+#include "bench/mixes.hpp"
 
 #include <algorithm>
+
+#include "bench/sql_bench.hpp"
 
 using namespace nphd::bench;
 
 namespace {
 
-constexpr std::uint32_t kLongest = 64, kRecallQueries = 100, kSelfQueries = 1000;
-
-/// A length and how many of a hundred codes have it.
-struct Share {
-    std::uint32_t bits, percent;
-};
-
-struct Mix {
-    const char* name;
-    std::vector<Share> shares;
-};
-
-const std::vector<Mix>& mixes() {
-    static const std::vector<Mix> all = {
-        {"1 % of 64, 99 % of 256", {{64, 1}, {256, 99}}},
-        {"10 % of 64, 90 % of 256", {{64, 10}, {256, 90}}},
-        {"50 % of 64, 50 % of 256", {{64, 50}, {256, 50}}},
-        {"90 % of 64, 10 % of 256", {{64, 90}, {256, 10}}},
-        {"99 % of 64, 1 % of 256", {{64, 99}, {256, 1}}},
-        {"64, 128, 192, 256 alike", {{64, 25}, {128, 25}, {192, 25}, {256, 25}}},
-        {"32, 96, 160, 224, 512 alike", {{32, 20}, {96, 20}, {160, 20}, {224, 20}, {512, 20}}},
-    };
-    return all;
-}
-
-std::uint32_t bytes_of_row(const Mix& mix, std::uint32_t row) {
-    // 37 has no factor in common with 100, so neighbours in the table differ in length.
-    std::uint32_t at = row * 37 % 100;
-    for (const Share& share : mix.shares) {
-        if (at < share.percent) return share.bits / 8;
-        at -= share.percent;
-    }
-    return mix.shares.back().bits / 8;
-}
+constexpr std::uint32_t kRecallQueries = 100, kSelfQueries = 1000;
 
 void load_mix(Connection& db, const std::string& table, const CodeSet& codes, const Mix& mix) {
     static constexpr std::uint32_t kBatch = 50000;
@@ -105,21 +74,21 @@ void measure(Connection& db, const char* data, const nphd::test::DataSet& set) {
         prepare("mixed", "mixed");
         std::string query_bits;
         double worst_recall = 1, worst_ratio = 0;
-        for (const std::uint32_t bits : {32u, 64u, 96u, 128u, 160u, 192u, 224u, 256u, 512u}) {
-            if (std::ranges::none_of(mix.shares, [&](const Share& s) { return s.bits == bits; })) continue;
+        for (const Share& share : mix.shares) {
             const auto query = [&](std::uint32_t i) {
-                return hex(set.queries.code(i % set.queries.size()).first(bits / 8));
+                return hex(set.queries.code(i % set.queries.size()).first(share.bytes()));
             };
             const auto whole = [&](std::uint32_t i) {
                 return hex(set.queries.code(i % set.queries.size()).first(kCodeBytes));
             };
             const Timed timed = in_turns(db, set.queries.size(), "mixed", query, "pure", whole);
-            const double recall = recall_of(db, "mixed", set.queries, bits / 8),
+            const double recall = recall_of(db, "mixed", set.queries, share.bytes()),
                          ratio = timed.first_us / timed.second_us;
             worst_recall = std::min(worst_recall, recall);
             worst_ratio = std::max(worst_ratio, ratio);
             char text[96];
-            std::snprintf(text, sizeof text, "%s%u: %.3f, %.2f", query_bits.empty() ? "" : "; ", bits, recall, ratio);
+            std::snprintf(text, sizeof text, "%s%u: %.3f, %.2f", query_bits.empty() ? "" : "; ", share.bits, recall,
+                          ratio);
             query_bits += text;
         }
         std::printf("| %s | %s | %.3f | %.2f | %u | %s |\n", data, mix.name, worst_recall, worst_ratio,
@@ -144,7 +113,7 @@ int main(int argc, char** argv) {
         "do not "
         "find themselves | query bits: recall, time |\n|---|---|--:|--:|--:|---|\n");
     measure(db, "clustered families",
-            nphd::test::clustered_family_data(rows, n_queries, kLongest, seed, kFamily, kNoise));
-    measure(db, "near-duplicates", nphd::test::near_duplicate_data(rows, n_queries, kLongest, seed));
+            nphd::test::clustered_family_data(rows, n_queries, kLongestBytes, seed, kFamily, kNoise));
+    measure(db, "near-duplicates", nphd::test::near_duplicate_data(rows, n_queries, kLongestBytes, seed));
     return 0;
 }

@@ -1,10 +1,10 @@
-// How time, memory, WAL and size grow with the number of codes. Run by bench/run, which starts the server, up to 10^6;
-// by hand further.
+// How time, memory, WAL and size grow with the number of codes: tables of 10,000 rows, ten times as many and so on, and
+// of the most. Run by bench/run, which starts the server, up to 10^6; by hand further.
 //
 //   scale [most rows] [points file]
 //
 // One backend without parallel workers; its CPU time, which other work on the machine disturbs least. Searches are the
-// median at the default settings. Points of the plot, a line for each table, go into the file.
+// median at the default settings. Points of the plot (scale.gp), a line for each table, go into the file.
 
 #include "bench/sql_bench.hpp"
 
@@ -87,11 +87,35 @@ Growth measure(std::uint32_t rows, std::uint64_t seed) {
     return g;
 }
 
+/// Powers of ten up to the most, and the most itself.
+std::vector<std::uint32_t> sizes_up_to(std::uint32_t most) {
+    std::vector<std::uint32_t> sizes;
+    for (std::uint64_t rows = 10000; rows < most; rows *= 10) sizes.push_back(static_cast<std::uint32_t>(rows));
+    sizes.push_back(most);
+    return sizes;
+}
+
+void print_row(const Growth& g) {
+    std::printf("| %.0f | %.1f | %.0f | %.0f | %.0f | %.0f | %.3f | %.0f | %.0f | %.2f |\n", g.rows,
+                g.build_seconds * 1e6 / g.rows, g.peak_mb, g.wal_bytes / g.rows, g.bytes / g.rows, g.nearest_us,
+                g.recall, g.exact_us, g.inserts_per_second, g.vacuum_seconds);
+    std::fflush(stdout);
+}
+
+/// At once, for the next table may take an hour.
+void write_point(std::ofstream& points, const Growth& g) {
+    points << g.rows << '\t' << g.build_seconds * 1e6 / g.rows << '\t' << g.bytes / g.rows << '\t'
+           << g.wal_bytes / g.rows << '\t' << g.nearest_us << '\t' << g.exact_us << '\t' << g.peak_mb << '\t'
+           << g.inserts_per_second << '\t' << g.vacuum_seconds << std::endl;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     const auto most = static_cast<std::uint32_t>(number_argument(argc, argv, 1, 1000000));
     std::ofstream points(argc > 2 ? argv[2] : "/dev/null");
+    points << "# rows\tbuild, CPU us a code\tindex bytes a code\tWAL bytes a code\tnearest, us\texact, us\tpeak, MB\t"
+              "inserts a second\tVACUUM, s\n";
     {
         Connection db;
         db.run("SET client_min_messages = warning");
@@ -101,14 +125,10 @@ int main(int argc, char** argv) {
         "| codes | build: CPU us a code | peak of the backend, MB | WAL bytes a code | index bytes a code | ten "
         "nearest, us | "
         "recall | exact, us | inserts a second | VACUUM of a tenth, s |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
-    for (std::uint64_t rows = 10000; rows <= most; rows *= 10) {
-        const Growth g = measure(static_cast<std::uint32_t>(rows), 31);
-        std::printf("| %.0f | %.1f | %.0f | %.0f | %.0f | %.0f | %.3f | %.0f | %.0f | %.2f |\n", g.rows,
-                    g.build_seconds * 1e6 / g.rows, g.peak_mb, g.wal_bytes / g.rows, g.bytes / g.rows, g.nearest_us,
-                    g.recall, g.exact_us, g.inserts_per_second, g.vacuum_seconds);
-        std::fflush(stdout);
-        points << g.rows << '\t' << g.build_seconds * 1e6 / g.rows << '\t' << g.bytes / g.rows << '\t'
-               << g.wal_bytes / g.rows << '\t' << g.nearest_us << '\t' << g.exact_us << '\n';
+    for (const std::uint32_t rows : sizes_up_to(most)) {
+        const Growth g = measure(rows, 31);
+        print_row(g);
+        write_point(points, g);
     }
     return 0;
 }

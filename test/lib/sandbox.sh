@@ -36,6 +36,19 @@ in_sandbox() {
     exit "$status"
 }
 
+# collect_from_sandbox DIRECTORY SCRIPT ARGUMENT...: in_sandbox, after which this script goes on where SCRIPT succeeded; the files
+# that it left in $NPHD_RESULTS are then in DIRECTORY, which must exist.
+collect_from_sandbox() {
+    local target
+    target=$(realpath -e -- "$1")
+    export NPHD_RESULTS
+    NPHD_RESULTS=$(mktemp -d "${TMPDIR:-/tmp}/nphd-results.XXXXXX")
+    trap 'rm -rf "$NPHD_RESULTS"' EXIT
+    [ "$(id -u)" -ne 0 ] || chown "$(sandbox_user):" "$NPHD_RESULTS"
+    (in_sandbox "${@:2}")
+    cp "$NPHD_RESULTS"/* "$target/"
+}
+
 sandbox_user() { if id postgres >/dev/null 2>&1; then echo postgres; else echo nobody; fi; }
 
 leave_sandbox() {

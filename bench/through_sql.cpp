@@ -3,21 +3,61 @@
 //
 //   through_sql [rows] [queries] [seed]
 
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <thread>
+
 #include "bench/sql_bench.hpp"
 
 using namespace nphd::bench;
 
 namespace {
 
+/// Looks every 10 ms at what phase a build is in.
+class PhaseWatch {
+public:
+    PhaseWatch() : thread_([this] { watch(); }) {}
+    /// Ends it; phases as they came first, each with its share of the looks.
+    std::vector<std::pair<std::string, double>> shares() {
+        stop_ = true;
+        thread_.join();
+        std::vector<std::pair<std::string, double>> out;
+        for (const std::string& phase : order_) out.emplace_back(phase, looks_[phase] / all_);
+        return out;
+    }
+
+private:
+    void watch() {
+        Connection db;
+        while (!stop_) {
+            const std::string phase = db.run("SELECT max(phase) FROM pg_stat_progress_create_index");
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            if (phase.empty()) continue;
+            if (looks_[phase]++ == 0) order_.push_back(phase);
+            ++all_;
+        }
+    }
+
+    std::atomic<bool> stop_{false};
+    std::vector<std::string> order_;
+    std::map<std::string, double> looks_;
+    double all_ = 0;
+    std::thread thread_;
+};
+
 void build(Connection& db, const std::string& table, std::uint32_t rows) {
     for (const int workers : {0, 1}) {
         db.run("DROP INDEX IF EXISTS " + table + "_nphd");
         db.run("SET max_parallel_maintenance_workers = " + std::to_string(workers));
+        PhaseWatch watch;
         const double start = now();
         db.run("CREATE INDEX " + table + "_nphd ON " + table + " USING nphd (code)");
         const double seconds = now() - start;
+        const auto shares = watch.shares();
         row(workers == 0 ? "build, one thread: codes a second" : "build, two threads: codes a second", "%.0f",
             rows / seconds, workers == 0 ? ">= 25000" : "");
+        for (const auto& [phase, share] : shares) row(phase.c_str(), "%.3f of its time", share, "");
     }
     row("index bytes per code", "%.0f", db.number("SELECT pg_relation_size('" + table + "_nphd')") / rows, "<= 240");
 }

@@ -187,7 +187,7 @@ TEST(LinkList, EndsByTheWidthOfItsTable) {
     for (const std::uint32_t count : {0xFFFFFFu, 0x1000000u}) {
         const std::uint32_t bytes = number_bytes(count), slots = 4;
         PackedNumbers ids(budget, 2 * slots, bytes);
-        const std::uint32_t list[] = {7, bytes == 3 ? 0xFFFFFE : 0xFFFFFF, kNoNode, kNoNode};
+        const std::uint32_t list[] = {7, bytes == 3 ? 0xFFFFFEu : 0xFFFFFFu, kNoNode, kNoNode};
         for (std::uint32_t i = 0; i < slots; ++i) ids.set(slots + i, list[i]);
         const LinkList links(RecordArray::plain(ids.data(), slots * bytes, count), 1);
         EXPECT_EQ(links[0], list[0]);

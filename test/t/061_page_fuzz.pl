@@ -150,18 +150,20 @@ sub targeted
 		my ($block, $record_bytes) = @{ $section{$section} };
 		return substr($good[$block], 64 + $record * $record_bytes, $n * $record_bytes);
 	};
+	my $number = sub { substr pack('L', shift), 0, 3 };    # in lanes as small as these
+	my ($third_link, $to_nothing) = (2 * 3, $number->($nodes));
 	my ($one, $two) = @{ $live{data} }[ 20, 21 ];
 	my ($tombstones, $pending) = ($live{tombstones}[-1], $live{pending}[0]);
 	my $flipped = $records->('1/0', 7, 1) ^ "\x10";
 	my @cases = (
 		[ 'nothing', sub { }, qr/^right$/ ],
-		[ 'a link to no node', $patch->('2/0', 3, 8, pack('L', $nodes)), qr/error block \d+ shard \d+ codes of 256 bits: a link to a node that the lane/ ],
-		[ 'a link to itself', $patch->('2/0', 3, 8, pack('L', 3)), qr/a link of a node to itself/ ],
+		[ 'a link to no node', $patch->('2/0', 3, $third_link, $to_nothing), qr/error block \d+ shard \d+ codes of 256 bits: a link to a node that the lane/ ],
+		[ 'a link to itself', $patch->('2/0', 3, $third_link, $number->(3)), qr/a link of a node to itself/ ],
 		[ 'a level entry over another node', $patch->('3/1', 2, 4, pack('L', 77)), qr/a level entry that stands over another/ ],
-		[ 'a link of a level', $patch->('2/1', 2, 0, pack('L', $nodes)), qr/a link to an entry/ ],
+		[ 'a link of a level', $patch->('2/1', 2, 0, $to_nothing), qr/a link to an entry/ ],
 		[ 'an impossible row id', $patch->('5/0', 5, 4, "\0\0"), qr/an impossible row id/ ],
 		[ 'row ids twice', $patch->('5/0', 10, 0, $records->('5/0', 0, 10)), qr/is in the index 2 times/ ],
-		[ 'a posting list', $patch->('4/0', 5, 0, pack('L', 0xffffffff)), qr/a posting list out of range/ ],
+		[ 'a posting list', $patch->('4/0', 5, 0, $number->(0xffffff)), qr/a posting list out of range/ ],
 		[ 'a code twice', $patch->('1/0', 1, 0, $records->('1/0', 0, 1)), qr/a code that another node has/ ],
 		[ 'a tombstone of nothing', sub { substr($_[0][$tombstones], -1) = "\x80" }, qr/a tombstone of a posting that does not exist/ ],
 		[ 'swapped pages', sub { @{ $_[0] }[ $one, $two ] = @{ $_[0] }[ $two, $one ] }, qr/a page out of its place.*a page out of its place/ ],

@@ -1,7 +1,7 @@
 // nphd beside other indexes over the same codes, queries and measure of recall: pgvector and sequential scans through
 // SQL, faiss and hnswlib in this process. Run by bench/compare, which starts the server.
 //
-//   compare [rows] [queries] [seed] [points file]
+//   compare [rows] [queries] [seed] [points file] [clustered | near-duplicates]
 //
 // Prints Markdown. Points of the plot, `data <tab> contender <tab> recall <tab> queries a second`, go into the file.
 // Builds and changes are in CPU seconds of one thread, which other work on the machine disturbs least; searches are
@@ -484,9 +484,14 @@ void compare(const std::string& name, const nphd::test::DataSet& data, const Cod
     }
     std::fprintf(stderr, "%s: searching\n", name.c_str());
     const auto points = search_all(contenders, data.codes, data.queries, true_tenths(data.codes, data.queries));
+    // At once: a VACUUM may take a quarter of an hour.
+    std::printf("\n## %s, %u codes of %u bits\n", name.c_str(), data.codes.size(), kBits);
+    print_points(contenders, points);
+    std::fflush(stdout);
     for (std::size_t c = 0; c < contenders.size(); ++c)
         for (const Point& p : points[c])
             plot << name << '\t' << contenders[c]->name() << '\t' << p.recall << '\t' << 1e6 / p.microseconds << '\n';
+    plot.flush();
 
     std::vector<std::uint32_t> removed(data.codes.size());
     std::iota(removed.begin(), removed.end(), 0);
@@ -497,8 +502,6 @@ void compare(const std::string& name, const nphd::test::DataSet& data, const Cod
         std::fprintf(stderr, "%s: changing %s\n", name.c_str(), contenders[c]->name().c_str());
         contenders[c]->change(more, removed, costs[c]);
     }
-    std::printf("\n## %s, %u codes of %u bits\n", name.c_str(), data.codes.size(), kBits);
-    print_points(contenders, points);
     print_costs(contenders, costs, data.codes.size());
     std::fflush(stdout);
 }
@@ -510,6 +513,7 @@ int main(int argc, char** argv) {
     const auto n_queries = static_cast<std::uint32_t>(number_argument(argc, argv, 2, 500));
     const std::uint64_t seed = number_argument(argc, argv, 3, 11);
     std::ofstream plot(argc > 4 ? argv[4] : "/dev/null");
+    const std::string only = argc > 5 ? argv[5] : "";
     omp_set_num_threads(1);
 
     Connection db;
@@ -524,9 +528,11 @@ int main(int argc, char** argv) {
         static_cast<unsigned long>(seed), n_queries);
 
     const std::uint32_t n_more = std::max(1000u, rows / 50);
-    compare("clustered", nphd::test::clustered_data(rows, n_queries, kBits / 8, seed),
-            nphd::test::clustered_data(n_more, 1, kBits / 8, seed + 1).codes, has_pgvector, plot);
-    compare("near-duplicates", nphd::test::near_duplicate_data(rows, n_queries, kBits / 8, seed),
-            nphd::test::near_duplicate_data(n_more, 1, kBits / 8, seed + 1).codes, has_pgvector, plot);
+    if (only.empty() || only == "clustered")
+        compare("clustered", nphd::test::clustered_data(rows, n_queries, kBits / 8, seed),
+                nphd::test::clustered_data(n_more, 1, kBits / 8, seed + 1).codes, has_pgvector, plot);
+    if (only.empty() || only == "near-duplicates")
+        compare("near-duplicates", nphd::test::near_duplicate_data(rows, n_queries, kBits / 8, seed),
+                nphd::test::near_duplicate_data(n_more, 1, kBits / 8, seed + 1).codes, has_pgvector, plot);
     return 0;
 }

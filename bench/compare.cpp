@@ -514,6 +514,10 @@ int main(int argc, char** argv) {
     const std::uint64_t seed = number_argument(argc, argv, 3, 11);
     std::ofstream plot(argc > 4 ? argv[4] : "/dev/null");
     const std::string only = argc > 5 ? argv[5] : "";
+    if (!only.empty() && only != "clustered" && only != "near-duplicates") {
+        std::fprintf(stderr, "compare: there are no data called %s\n", only.c_str());
+        return 1;
+    }
     omp_set_num_threads(1);
 
     Connection db;

@@ -28,10 +28,10 @@
 #include <unordered_set>
 #include <vector>
 
+#include "bench/memory_shard.hpp"
 #include "bench/mixes.hpp"
 #include "engine/distance/distance.hpp"
 #include "engine/search/nearest.hpp"
-#include "engine/shard/shard_build.hpp"
 #include "test/engine/test_data.hpp"
 
 using namespace nphd;
@@ -116,21 +116,8 @@ void take_nearest(NearestSearch& search, Distances& found) {
 /// A lane for each length: a shard as an index has it, at the default settings.
 class Lanes final : public Index {
 public:
-    explicit Lanes(const std::vector<CodeBytes>& codes) {
-        MemoryBudget budget;
-        auto input = std::make_unique<ShardInput>(budget);
-        for (std::uint32_t i = 0; i < codes.size(); ++i)
-            input->add(codes[i], {i / 200, static_cast<std::uint16_t>(i % 200 + 1)});
-        ShardBuild build(std::move(input), ShardOptions{}, 1, budget);
-        build.start();
-        build.finish();
-        const std::uint32_t n_pages = build.summary().pages;
-        pages_.reset(static_cast<std::uint8_t*>(std::aligned_alloc(kPageBytes, n_pages * kPageBytes)));
-        if (!pages_) fail("no memory for the shard");
-        for (std::uint32_t p = 0; p < n_pages; ++p) build.fill_page(p, 1, 1, pages_.get() + p * kPageBytes);
-        ShardDamage damage{};
-        if (!open_shard(pages_.get(), n_pages, 1, 1, shard_, damage)) fail(damage.what);
-    }
+    explicit Lanes(const std::vector<CodeBytes>& codes)
+        : shard_(static_cast<std::uint32_t>(codes.size()), [&](std::uint32_t i) { return codes[i]; }) {}
     void search(CodeBytes query, std::size_t ef, Distances& found) override {
         NearestOptions options;
         if (ef == 0)
@@ -146,18 +133,13 @@ public:
     }
 
 private:
-    struct Free {
-        void operator()(void* p) const { std::free(p); }
-    };
-
     void run(CodeBytes query, const NearestOptions& options, Distances& found) {
         search_.reset(query, options);
-        for (const LaneView& lane : shard_.lanes) search_.add_lane(lane, {});
+        for (const LaneView& lane : shard_.view().lanes) search_.add_lane(lane, {});
         take_nearest(search_, found);
     }
 
-    std::unique_ptr<std::uint8_t, Free> pages_;
-    ShardView shard_;
+    bench::MemoryShard shard_;
     NearestSearch search_;
 };
 

@@ -11,12 +11,10 @@
 #include <sched.h>
 
 #include <limits>
-#include <memory>
 
+#include "bench/memory_shard.hpp"
 #include "bench/sql_bench.hpp"
 #include "engine/search/nearest.hpp"
-#include "engine/shard/shard_build.hpp"
-#include "engine/shard/shard_view.hpp"
 
 using namespace nphd::bench;
 
@@ -45,44 +43,14 @@ double cpu_us_of(const std::string& pid) {
     return file >> nanoseconds ? nanoseconds / 1e3 : cpu_seconds_of(pid) * 1e6;
 }
 
-/// A shard in memory, as CREATE INDEX makes it with its default options.
-class Shard {
-public:
-    explicit Shard(const CodeSet& codes) {
-        nphd::MemoryBudget budget;
-        auto input = std::make_unique<nphd::ShardInput>(budget);
-        for (std::uint32_t i = 0; i < codes.size(); ++i)
-            input->add(codes.code(i), {i / 200, static_cast<std::uint16_t>(i % 200 + 1)});
-        nphd::ShardBuild build(std::move(input), nphd::ShardOptions{}, 1, budget);
-        build.start();
-        build.finish();
-        const std::uint32_t pages = build.summary().pages;
-        const std::size_t bytes = std::size_t{pages} * nphd::kPageBytes;
-        pages_.reset(static_cast<std::uint8_t*>(std::aligned_alloc(nphd::kPageBytes, bytes)));
-        if (!pages_) fail("out of memory");
-        std::fill(pages_.get(), pages_.get() + bytes, std::uint8_t{0});
-        for (std::uint32_t p = 0; p < pages; ++p) build.fill_page(p, 1, 1, pages_.get() + p * nphd::kPageBytes);
-        nphd::ShardDamage damage{};
-        if (!nphd::open_shard(pages_.get(), pages, 1, 1, view, damage)) fail(damage.what);
-    }
-
-    nphd::ShardView view;
-
-private:
-    struct Free {
-        void operator()(std::uint8_t* p) const { std::free(p); }
-    };
-    std::unique_ptr<std::uint8_t, Free> pages_;
-};
-
-void search_in_process(const Shard& shard, const CodeSet& queries, double& distances) {
+void search_in_process(const nphd::ShardView& shard, const CodeSet& queries, double& distances) {
     static nphd::NearestSearch search;
     nphd::NearestOptions options;
     options.recall = 0.95;
     distances = 0;
     for (std::uint32_t q = 0; q < queries.size(); ++q) {
         search.reset(queries.code(q), options);
-        for (const nphd::LaneView& lane : shard.view.lanes) search.add_lane(lane, {});
+        for (const nphd::LaneView& lane : shard.lanes) search.add_lane(lane, {});
         nphd::NearestHit hit{};
         for (std::uint32_t k = 0; k < kNearest;) k += search.step(hit) == nphd::NearestSearch::Step::hit;
         distances += static_cast<double>(search.distances()) / queries.size();
@@ -145,7 +113,7 @@ int main(int argc, char** argv) {
     const auto rounds = static_cast<std::uint32_t>(number_argument(argc, argv, 3, 15));
     const std::uint64_t seed = number_argument(argc, argv, 4, 7);
     const auto data = make_data(rows, n_queries, seed);
-    const Shard shard(data.codes);
+    const MemoryShard shard(data.codes.size(), [&](std::uint32_t i) { return data.codes.code(i); });
     Connection db;
     db.run("SET client_min_messages = warning");
     db.run("CREATE EXTENSION IF NOT EXISTS nphd");
@@ -172,7 +140,8 @@ int main(int argc, char** argv) {
     share_core(static_cast<pid_t>(std::stol(backend)));
     double distances = 0;
     std::vector<Way> ways = {
-        {"the engine's search, in this process", "self", [&] { search_in_process(shard, data.queries, distances); }},
+        {"the engine's search, in this process", "self",
+         [&] { search_in_process(shard.view(), data.queries, distances); }},
         {"`nphd_search` of all queries", backend, batch(db, "batch", all, n_queries)},
         {"`LATERAL` over all queries", backend, batch(db, "lateral", all, n_queries)},
         {"a statement for each query", backend, single(db, "nearest", codes)},

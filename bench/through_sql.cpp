@@ -14,7 +14,7 @@ using namespace nphd::bench;
 
 namespace {
 
-/// Looks every 10 ms at what phase a build is in.
+/// Looks every 50 ms at what phase a build is in.
 class PhaseWatch {
 public:
     PhaseWatch() : thread_([this] { watch(); }) {}
@@ -32,7 +32,7 @@ private:
         Connection db;
         while (!stop_) {
             const std::string phase = db.run("SELECT max(phase) FROM pg_stat_progress_create_index");
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
             if (phase.empty()) continue;
             if (looks_[phase]++ == 0) order_.push_back(phase);
             ++all_;

@@ -84,12 +84,6 @@ struct LaneQuery {
             __builtin_prefetch(view->posting_offsets.at(node));
     }
 
-    /// Fetches what is read of a node that is handed out.
-    void prefetch_postings(NodeId node) const noexcept {
-        __builtin_prefetch(view->posting_offsets.at(node));
-        if (one_posting_each()) __builtin_prefetch(view->row_ids.at(node));
-    }
-
 private:
     /// Of a lane out of core: codes that are read next, and those behind a place that range() gets to.
     void announce(const NodeId* ids, std::uint32_t n) const noexcept;

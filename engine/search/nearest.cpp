@@ -410,9 +410,6 @@ NearestSearch::Step NearestSearch::step(NearestHit& out) {
         }
         s.last_key = out.key;
         ++s.handed_out;
-        // In time for the next step, which may hand it out: until then the caller looks at rows of this one.
-        RankedNode next;
-        if (lane.front(next)) lane.query.prefetch_postings(node_of(next));
         return Step::hit;
     }
 }
